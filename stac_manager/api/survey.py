@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from stac_manager.api.elsewhere import another_page, may_be_an_item
 from stac_manager.api.endpoint import EXTENSIONS, Endpoint, find_endpoint
@@ -27,6 +26,9 @@ NO_COLLECTION = "no-such-collection-9b1c6f"
 MOST_COLLECTIONS = 20_000  # of so many the extent is looked at: the event loop waits meanwhile
 
 
+_Answers: TypeAlias = tuple[Answer | DataProcessingError, Page | None, Page | None, Answer | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Survey:
     """What is known of a search before it is cut."""
@@ -40,16 +42,6 @@ class Survey:
     failed: DataProcessingError | None = None  # why the first one cannot be had, where it is another one
 
 
-@dataclass(slots=True)
-class _Answers:
-    """What came of the questions: an error of the first, None of each other where nothing did."""
-
-    first: Answer | DataProcessingError
-    hardly_anything: Page | None
-    before_far_future: Page | None
-    collections: Answer | None
-
-
 async def survey(
     client: Client, source: str, body: Mapping[str, Any], bounds: Bounds, endpoint: Endpoint | None = None
 ) -> Survey | Query:
@@ -57,33 +49,32 @@ async def survey(
     in parts. The path of a search is fixed by the specification (STAC API, item-search): everything is asked for
     together with the landing page, and again where that names another path."""
     guess = Query(endpoint or Endpoint.guess(source), body, bounds)
-    early = asyncio.create_task(_ask(client, guess))
-    try:
+    async with owned_tasks() as tasks:
+        early = tasks.create_task(_ask(client, guess))
         endpoint = endpoint or await find_endpoint(client, source, body.get("collections", ()))
         query = Query(endpoint, body, bounds)
-        if query.apart:
-            return query
-        if not (guessed := (endpoint.search, endpoint.post) == (guess.endpoint.search, guess.endpoint.post)):
-            await _end(early)
-        answers = await (early if guessed else _ask(client, query))
-    finally:
-        await _end(early)
+        guessed = (endpoint.search, endpoint.post) == (guess.endpoint.search, guess.endpoint.post)
+        if query.apart or not guessed:
+            early.cancel()
+    if query.apart:
+        return query
+    answer, probe, far, collections = early.result() if guessed else await _ask(client, query)
     said, first = query, query.request(Whole(), body["limit"])
-    while isinstance(error := answers.first, DataProcessingError):
-        of_an_item = answers.hardly_anything is not None and may_be_an_item(error, query)
-        if of_an_item or (other := await another_form(client, query, error, Whole(), first)) in (None, query):
+    while isinstance(answer, DataProcessingError):
+        of_an_item = probe is not None and may_be_an_item(answer, query)
+        if of_an_item or (other := await another_form(client, query, answer, Whole(), first)) in (None, query):
             break
         query, first = other, other.request(Whole(), body["limit"])
-        said = query if error.status == REFUSED_METHOD else said
+        said = query if answer.status == REFUSED_METHOD else said
         if query.apart or query.by_names(Whole(), first):
             return query
-        answers = await _ask(client, query)
-    page = page_of(answers.first, first) if isinstance(answers.first, Answer) else None
+        answer, probe, far, collections = await _ask(client, query)
+    page = page_of(answer, first) if isinstance(answer, Answer) else None
     if page is None or (page.size and not page.objects()):  # what is read of a damaged page comes on smaller ones
         try:
             page = await fetch_page(client, first, first)
         except DataProcessingError as error:
-            known = may_be_an_item(error, query) and await around_first_page(client, query, error, answers.collections)
+            known = may_be_an_item(error, query) and await around_first_page(client, query, error, collections)
             if known:
                 return known
             if said is query:
@@ -92,14 +83,13 @@ async def survey(
             page = await fetch_page(client, first, first)
     if (apart := await one_by_one(client, query, page)) is not None:
         return apart
-    probe, far = answers.hardly_anything, answers.before_far_future
     closed_only = "datetime" not in body and far is None and probe is not None
     return Survey(
         replace(query, bounds=query.bounds.closed) if closed_only else query,
         page,
         probe is not None and _leaves_out(probe, page.matched or 0),
         None if far is None else far.matched,
-        _extent(answers.collections),
+        _extent(collections),
         None if far is None else far.following,
     )
 
@@ -124,6 +114,9 @@ async def around_first_page(
 
 
 async def _ask(client: Client, query: Query) -> _Answers:
+    """Ask for the first page, of which an error is returned; where there is hardly anything; before the far future;
+    and for the Collections: None of each of these where it has no answer."""
+
     async def first_page() -> Answer | DataProcessingError:
         try:
             return await client.send(query.request(Whole(), query.body["limit"]), attempts=ATTEMPTS, outline=True)
@@ -139,18 +132,8 @@ async def _ask(client: Client, query: Query) -> _Answers:
         hardly_anything = tasks.create_task(probe(HARDLY_ANYTHING))
         far = None if "datetime" in query.body else tasks.create_task(probe(BEFORE_FAR_FUTURE))
         url = query.endpoint.collection(*query.body.get("collections", ())[:1])
-        collections = tasks.create_task(client.ask(Request("GET", str(url)))) if url else None
-    return _Answers(
-        first.result(),
-        hardly_anything.result(),
-        far.result() if far else None,
-        collections.result() if collections else None,
-    )
-
-
-async def _end(task: asyncio.Task[_Answers]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+        listed = tasks.create_task(client.ask(Request("GET", str(url)))) if url else None
+    return first.result(), hardly_anything.result(), far.result() if far else None, listed.result() if listed else None
 
 
 async def is_unknown(client: Client, endpoint: Endpoint, collection_id: str | None) -> bool:
