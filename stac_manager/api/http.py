@@ -140,10 +140,10 @@ class Client:
         (uvicorn): then it is a page that it cannot make."""
         return self.sample is not None and await self.ask(self.sample, attempts=2) is not None
 
-    async def ask(self, request: Request, *, attempts: int = ATTEMPTS, outline: bool = False) -> Answer | None:
+    async def ask(self, request: Request, *, attempts: int = ATTEMPTS) -> Answer | None:
         """Send what can be done without; None where there is no answer."""
         try:
-            return await self.send(request, attempts=attempts, outline=outline)
+            return await self.send(request, attempts=attempts)
         except DataProcessingError:
             return None
 

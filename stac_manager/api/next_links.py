@@ -54,17 +54,13 @@ def next_request(answer: Answer, first: Request) -> Request | None:
     own = (each for each in link_headers.items() if not isinstance(each[1], dict | list))
     headers = {name: str(value) for name, value in own if name.lower() not in OF_THE_CONNECTION}
     says_all = first.method == "POST" and bool(body) and "?" not in url
-    if _method(link) != "POST" and not says_all:
+    if _method(link) == "POST" or says_all:
+        body = {**(first.body or {}), **body} if link.get("merge") else body
+        request = Request("POST", url, body, headers, str(answer.url))
+    else:
         request = Request("GET", url, headers=headers, given_by=str(answer.url))
-        return _no_larger(with_conditions(request, first) or request, first)
-    request = Request(
-        "POST", url, {**(first.body or {}), **body} if link.get("merge") else body, headers, str(answer.url)
-    )
-    counts = numbers_of(request)  # a number says nothing of the search, as a token may
-    return _no_larger((with_conditions(request, first) if counts else None) or request, first)
-
-
-def _no_larger(request: Request, first: Request) -> Request:
+    if request.body is None or numbers_of(request):  # a number says nothing of the search, as a token may
+        request = with_conditions(request, first) or request
     limit, asked = limit_of(request), limit_of(first)
     return with_number(request, "limit", asked) if limit and asked and limit > asked else request
 
