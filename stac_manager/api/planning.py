@@ -97,38 +97,38 @@ class Planner:
 
     def __init__(self, config: IngestConfig, collection_id: str | None, fetcher: Fetcher) -> None:
         self._client = fetcher.client
-        self._config = config
+        self.config = config
         self._collection_id = collection_id
         self._fetcher = fetcher
 
     @property
     def body(self) -> dict[str, Any]:
-        return body_of(self._config, self._collection_id, self._fetcher.page_size)
+        return body_of(self.config, self._collection_id, self._fetcher.page_size)
 
     async def query(self, endpoint: Endpoint | None = None) -> Query:
         """Find out where to ask."""
-        body, source = self.body, self._config.source
+        body, source = self.body, self.config.source
         endpoint = endpoint or await across_antimeridian(self._client, source, body)
         endpoint = endpoint or await find_endpoint(self._client, source, body.get("collections", ()))
-        if "sort" not in endpoint.offers and self._config.sortby is not None:
+        if "sort" not in endpoint.offers and self.config.sortby is not None:
             raise DataProcessingError(f"{shown(source)}: {NO_SORT}")
-        if "sort" in endpoint.offers and (self._config.ordered or "sortby" in body):
+        if "sort" in endpoint.offers and (self.config.ordered or "sortby" in body):
             self._client.sample = endpoint.request({**body, "limit": 1})  # comes where it is the order that fails
             body["sortby"] = total_order(body.get("sortby"))
-        return Query(endpoint, body, Bounds.parse(self._config.datetime))
+        return Query(endpoint, body, Bounds.parse(self.config.datetime))
 
     async def plan(self, workers: int, parts: Callable[[Page], int], *, blindly: bool = True) -> Planned:
         """Ask what there is, and cut the search into as many `parts` as its first page says, or say why not; `blindly`,
         also one that has no count before it proves long, as parts that are read elsewhere."""
-        fetcher, bounds = self._fetcher, Bounds.parse(self._config.datetime)
-        endpoint = await across_antimeridian(self._client, self._config.source, self.body)
-        known = await survey(self._client, self._config.source, self.body, bounds, endpoint)
+        fetcher, bounds = self._fetcher, Bounds.parse(self.config.datetime)
+        endpoint = await across_antimeridian(self._client, self.config.source, self.body)
+        known = await survey(self._client, self.config.source, self.body, bounds, endpoint)
         if isinstance(known, Query):
             return Planned(known, "")
         if known.failed is not None:
             return await self.around(known, workers)
         fetcher.sizes.failed(works := limit_of(known.page.first) or fetcher.page_size)
-        page = await fetcher.make_sure(known.page.first, known.page, self._config.max_items)
+        page = await fetcher.make_sure(known.page.first, known.page, self.config.max_items)
         fetcher.learn(page)
         query = replace(known.query, body={**known.query.body, "limit": min(works, fetcher.page_size)})
         planned = Planned(query, "", replace(known, page=page))

@@ -54,22 +54,14 @@ class Endpoints:
         self.errs_at_ends: str | None = None
 
     async def query(self, planner: Planner) -> Query:
-        """What is asked, at an endpoint that is known, or that the landing page names.
-
-        Raises:
-            DataProcessingError: As `Planner.query`.
-        """
-        query = await planner.query(self._by_collections.get(_collections(planner)))
-        self.keep(planner, query.endpoint)
+        """What is asked, at an endpoint that is known, or that the landing page names."""
+        query = await planner.query(self._by_collections.get(tuple(planner.body.get("collections", ()))))
+        self.keep(query)
         return query
 
-    def keep(self, planner: Planner, endpoint: Endpoint) -> None:
-        """Take note of where the search of a planner is answered."""
-        self._by_collections[_collections(planner)] = endpoint
-
-
-def _collections(planner: Planner) -> tuple[str, ...]:
-    return tuple(planner.body.get("collections", ()))
+    def keep(self, query: Query) -> None:
+        """Take note of where a search is answered."""
+        self._by_collections[tuple(query.body.get("collections", ()))] = query.endpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +71,11 @@ class Session:
     level: Limiter
     fetcher: Fetcher
     planner: Planner
+
+    def search(self, planned: Planned, ledger: Ledger) -> Search:
+        """A search that goes another way where there is one, but for a partition of a plan, or if it is never split."""
+        never = ledger.claims.alone is not None or why_never_split(self.planner.config) not in (None, TOO_SHORT)
+        return Search(planned, self.fetcher, ledger, self.level, None if never else self.planner)
 
     def discreet(self, failures: FailureCollector) -> FailureCollector:
         """Hand failures on without credentials, which the server may repeat in its items."""
@@ -113,15 +110,12 @@ async def search(
 ) -> Parts:
     """Search the API at `config.source` and yield the items of each page; `texts` as in `read`."""
     async with opened(config, collection_id, stats) as session:
-        level, planner = session.level, session.planner
         with stats.waiting():
             planned = await _planned(config, session, stats, blindly=False)
         stats.notes += planned.query.unpromised
         failures = session.discreet(failures)
         ledger = Ledger(stats, failures, planned.query.asked, config.max_items, loads=_loads(texts))
-        run = Search(
-            planned, session.fetcher, ledger, level, planner if why_never_split(config) in (None, TOO_SHORT) else None
-        )
+        run = session.search(planned, ledger)
         watch = Watch(config.ids, planned.query.body.get("sortby", ()))
         async with owning(run.parts()) as parts:
             async for part in parts:
@@ -208,14 +202,13 @@ async def read(
         query = planned.query
         failures = session.discreet(failures)
         ledger = Ledger(stats, failures, query.asked, None, alone=None if whole else partition, loads=_loads(texts))
-        planner = session.planner if whole and why_never_split(config) in (None, TOO_SHORT) else None
-        run = Search(planned, session.fetcher, ledger, session.level, planner)
+        run = session.search(planned, ledger)
         async with owning(run.parts()) as parts:
             async for part in parts:
                 yield part
         endpoints.errs_at_ends = endpoints.errs_at_ends or session.fetcher.errs_at_ends
         if run.query.endpoint.search != query.endpoint.search:  # where the landing page says, nobody answers
-            endpoints.keep(session.planner, run.query.endpoint)
+            endpoints.keep(run.query)
     proof = stats.completeness
     report = combine(
         partition.key,
