@@ -67,10 +67,8 @@ class Fetcher:
         if behind and attempts is None:
             one = with_limit(request, 1) or with_page_of(request, 1, reading.place) or request
             await look_at_one(self.client, one)
-        narrowed = self.sizes.are_reduced
-        alone = narrowed or reading.share.failing
         try:
-            sent, page = await self.follower.follow(request, reading, attempts, narrowed=narrowed, alone=alone)
+            sent, page = await self.follower.follow(request, reading, attempts, narrowed=self.sizes.are_reduced)
         except PageSizeError as error:
             if not self._resize(reading, request, error.limit):
                 raise
@@ -201,30 +199,29 @@ class Follower:
         return page
 
     async def follow(
-        self, request: Request, reading: Reading, attempts: int | None, *, narrowed: bool, alone: bool
+        self, request: Request, reading: Reading, attempts: int | None, *, narrowed: bool
     ) -> tuple[Request, Page]:
-        """Fetch a page of a reading, as large as ever, that begins with the Item before it unless `alone`; give what
-        was sent, too. A server that makes no such page is asked for no more of them."""
+        """Fetch a page of a reading, as large as ever, that begins with the Item before it where all such pages could
+        be had; give what was sent, too. A server that makes no such page is asked for no more of them."""
         part, limit = reading.share.partition, limit_of(request) or 1
         came = reading.place + isinstance(part, Pages)
-        sent = None if alone else self._one_back(request, reading, came)
-        if sent is None:
-            return request, await self.fetch(request, reading, attempts, narrowed=narrowed)
-        try:
-            page = await self.fetch(sent, reading, attempts, narrowed=narrowed)
-            rounded = self.overlaps is None and page.first_mark() == reading.memory.circles.began
-            ahead = page.following is None or is_behind(page.following, request)
-            if page.size and ahead and not rounded:
-                self.overlaps = True
-                return sent, page
-        except DataProcessingError as error:
-            if error.status not in REFUSED_PAGE and not isinstance(error, OneItemError):
-                raise
-            left = (self._counted or 0) - came
-            if self.overlaps and left > 0:  # it may be the last one, of which not so many can be asked for
-                limit = min(limit, left)
-        self.overlaps = self.overlaps or False
-        request = with_limit(request, min(limit, limit_of(reading.first) or limit)) or request
+        sent = None if narrowed or reading.share.failing else self._one_back(request, reading, came)
+        if sent is not None:
+            try:
+                page = await self.fetch(sent, reading, attempts, narrowed=narrowed)
+                rounded = self.overlaps is None and page.first_mark() == reading.memory.circles.began
+                ahead = page.following is None or is_behind(page.following, request)
+                if page.size and ahead and not rounded:
+                    self.overlaps = True
+                    return sent, page
+            except DataProcessingError as error:
+                if error.status not in REFUSED_PAGE and not isinstance(error, OneItemError):
+                    raise
+                left = (self._counted or 0) - came
+                if self.overlaps and left > 0:  # it may be the last one, of which not so many can be asked for
+                    limit = min(limit, left)
+            self.overlaps = self.overlaps or False
+            request = with_limit(request, min(limit, limit_of(reading.first) or limit)) or request
         return request, await self.fetch(request, reading, attempts, narrowed=narrowed)
 
     def _one_back(self, request: Request, reading: Reading, came: int) -> Request | None:
