@@ -10,15 +10,16 @@ from typing import Any
 
 from stac_manager.api.cutting import times_of
 from stac_manager.api.heeded import Conditions
-from stac_manager.api.ownership import FOREIGN, OWN, UNCLEAR, Asked, Glance, Owner, owner
+from stac_manager.api.ownership import FOREIGN, OWN, UNCLEAR, Asked, Glance, Owner, collection_of, owner
 from stac_manager.api.paging import Page
 from stac_manager.api.query import MARGIN_SECONDS, Query
 from stac_manager.api.reading import APART, CAPPED, LOST, MOVED, Reading
-from stac_manager.api.seen import Claims, Seen, Strays, is_named, marked
+from stac_manager.api.seen import Claims, Seen, Strays, marked
 from stac_manager.api.shares import Tally, together
-from stac_manager.api.space import anywhere, is_outside
+from stac_manager.api.space import is_outside
 from stac_manager.completeness import are_less, counts_contradict, judge
 from stac_manager.context import FailureCollector
+from stac_manager.geojson import WORLD
 from stac_manager.items import why_not_an_item
 from stac_manager.network.decoding import Illegible
 from stac_manager.network.links import shown
@@ -176,7 +177,7 @@ class Ledger:
                 self._leave_out(reading, len(near))
             if page.asked is not None and ids:
                 claims.hold(page.asked, ids)
-                claims.unproved |= reading.ending.unproved
+                claims.unproved |= tally.read > 0 or isinstance(reading.share.partition, Pages)
             for mark in reading.finish_page(marks, page, reading.memory.different - known, nulls):
                 self.twice.add(mark)
 
@@ -187,9 +188,9 @@ class Ledger:
         before = next(members, None) if page.overlaps and not reading.stopped else None
         if before is None or (mark := marked(before)[0]) in memory.own or mark in memory.others:
             return members
-        if not is_named(before):  # it is known by all it says, which may change
-            reading.ending.unproved = True
-        elif isinstance(reading.share.partition, Pages) and not reading.tally.read:
+        if collection_of(before) is None:
+            return members  # it is known by all it says, which may change
+        if isinstance(reading.share.partition, Pages) and not reading.tally.read:
             self.claims.ends.add(mark)
         else:
             reading.ending.shifted, page.overlaps, members = APART, False, chain([before], members)
@@ -256,7 +257,6 @@ class Ledger:
         if verdict is UNCLEAR and not self.claims.belongs_here(member, mark, item=item):
             return False
         if self._came_before(reading, mark, unclear=verdict is UNCLEAR):
-            self._repeated(reading)
             return False
         if not meant:
             if not self.conditions.heeded:
@@ -278,17 +278,17 @@ class Ledger:
             return FOREIGN if lost else UNCLEAR
         verdict = owner(member, part := reading.share.partition)
         if verdict is FOREIGN and isinstance(part, Tile) and is_outside(self.conditions.asked.bbox, member):
-            return FOREIGN if owner(member, anywhere(part)) is FOREIGN else UNCLEAR
+            return FOREIGN if owner(member, replace(part, **WORLD._asdict())) is FOREIGN else UNCLEAR
         return verdict
 
     def _came_before(self, reading: Reading, mark: int, *, unclear: bool) -> bool:
-        """Whether a member came to other readings, or was delivered to them; it is remembered."""
-        if any(mark in each for each in reading.share.before):
-            return True
-        if self.claims.is_first(mark, unclear=unclear):
+        """Whether a member came to other readings, or was delivered to them, and take note of that."""
+        before = any(mark in each for each in reading.share.before)
+        if not before and self.claims.is_first(mark, unclear=unclear):
             return False
-        if self.claims.by_number and not unclear:
+        if not before and self.claims.by_number and not unclear:
             reading.ending.shifted = MOVED
+        self._repeated(reading)
         return True
 
     def _leave_out(self, reading: Reading, members: int) -> None:

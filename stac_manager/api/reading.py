@@ -83,8 +83,6 @@ class Reading:
             self.counted = page.matched
         elif page.matched not in (None, self.counted):
             self.ending.shifted = SHIFTED
-        by_number = self.memory.counting or isinstance(self.share.partition, Pages)
-        self.ending.unproved |= by_number and not page.overlaps
         self.memory.counting |= page.counting
         if page.matched is not None:
             self.memory.counts.add(page.matched)

@@ -39,11 +39,6 @@ def identity_of(item: Mapping[str, Any]) -> bytes:
     return canonical({name: value for name, value in whole(item).items() if name != "links"})
 
 
-def digest_of(item: Mapping[str, Any]) -> str:
-    """The digest of an item as reports have it."""
-    return blake2b(identity_of(item), digest_size=16).hexdigest()
-
-
 _number = int.from_bytes
 
 
@@ -59,11 +54,6 @@ def marked(member: Any) -> tuple[int, bool]:
         if isinstance(name, str) and name:
             return mark_of(identity_of(member)), True
     return mark_of(canonical(member)), False
-
-
-def is_named(member: Any) -> bool:
-    """Whether a member says its Collection: else it is known by all it says, which may change."""
-    return isinstance(member, dict) and isinstance(member.get("collection"), str)
 
 
 class Seen:
@@ -138,7 +128,8 @@ class Claims:
         if self.alone is None:
             return True
         here = _points_to(member, self.alone)
-        (self.settled if here else self.doubtful)[digest_of(member) if item else f"{mark:032x}"] = None
+        digest = blake2b(identity_of(member), digest_size=16).hexdigest() if item else f"{mark:032x}"
+        (self.settled if here else self.doubtful)[digest] = None
         return here
 
     def hold(self, request: Request, ids: set[str]) -> None:

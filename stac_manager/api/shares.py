@@ -210,7 +210,6 @@ class Ending:
     error: str | None = None  # what went wrong with a page, so that others may help
     refused: Request | None = None  # for that page
     lapsed: bool = False  # whether the link to it may have been good for a while only
-    unproved: bool = False  # whether Items that came or went may have moved its pages, and none of them shows it
     uneven: bool = False  # whether a page that is not as large as this server's get was not the last one
     last: Page | Sample | None = None  # the last page, once it came, or what was found beyond it
     shifted: str | None = None  # why pages may have moved while they were read

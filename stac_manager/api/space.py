@@ -11,7 +11,7 @@ from dataclasses import replace
 from math import ceil
 from typing import Any
 
-from stac_manager.geojson import WORLD, boxes_of, first_vertex
+from stac_manager.geojson import boxes_of, first_vertex
 from stac_manager.plan import Partition, Tile
 
 SMALLEST_DEGREES = 1e-4
@@ -27,10 +27,6 @@ def is_outside(bbox: Sequence[float] | None, member: Any) -> bool:
     return vertex is not None and not any(
         box.west <= vertex[0] <= box.east and box.south <= vertex[1] <= box.north for box in boxes_of(bbox)
     )
-
-
-def anywhere(tile: Tile) -> Tile:
-    return Tile(*WORLD, tile.start, tile.end, tile.nulls)
 
 
 def cut(tile: Tile, points: Sequence[Point], parts: int, even: float = ELSEWHERE) -> list[Tile]:
