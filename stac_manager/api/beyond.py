@@ -77,9 +77,9 @@ class Beyond:
 
     def may_err_at_end(self, reading: Reading) -> bool:
         """Whether an error behind the pages of a reading may be all that follows its last one."""
-        tally, counted, fetcher = reading.tally, reading.counted, self._fetcher
-        works = tally.fetched > 0 or isinstance(reading.share.partition, Pages)
-        if not works or (counted is not None and counted > tally.members):
+        fetcher = self._fetcher
+        works = reading.tally.fetched > 0 or isinstance(reading.share.partition, Pages)
+        if not works or reading.has_more:
             return False
         if fetcher.errs_at_ends is None:
             return self._tries and (reading.is_short or fetcher.sizes.are_reduced)
@@ -88,9 +88,8 @@ class Beyond:
     async def errs_at_ends(self, query: Query, reading: Reading, error: DataProcessingError) -> bool:
         """Whether an error is all that follows the last page, which a large one may not be, or one that holds nothing.
         Then it is a failure, and a doubt."""
-        more = reading.counted is not None and reading.counted > reading.tally.members
         nothing = errs_itself(error) and reading.counted is None and reading.tally.fetched > 0 == reading.tally.members
-        if more or (not nothing and not await self.follows_ends(query, error)):
+        if reading.has_more or (not nothing and not await self.follows_ends(query, error)):
             return False
         if not self._told:
             self._told = True

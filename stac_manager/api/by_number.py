@@ -8,7 +8,7 @@ from stac_manager.api.reading import Reading
 from stac_manager.api.requests import Counter, Request, numbers_of
 from stac_manager.api.seen import Claims
 from stac_manager.api.shares import LOOP, STALE, STALE_PAGES, Share
-from stac_manager.plan import Pages
+from stac_manager.plan import Pages, Partition
 from stac_manager.report import shift_of
 
 MOST_REFUSED = 3  # so many pages in a row that cannot be had are looked behind
@@ -19,41 +19,41 @@ LAST_AHEAD = 3  # the last page is read when so many are left a worker: what it 
 class Frontier:
     """Hands out the pages of a search whose links count, in order but for the last one, a few at a time."""
 
-    def __init__(self, counter: Counter, page_size: int, next_page: int, counted: int | None) -> None:
+    def __init__(self, counter: Counter, next_page: int, counted: int | None, workers: int) -> None:
         self.counter = counter
         self.next_page = next_page  # the first one that was not handed out
         self.end: int | None = None  # the number after that of the last page, once it came; others may still come
-        self._page_size = page_size
         self.counted = counted
+        self.workers = workers
         self._stop = self.last  # those from here on are handed out
 
     @property
     def last(self) -> int | None:
         """How many pages there are by the server's count."""
-        return None if self.counted is None else -(-self.counted // self._page_size)
+        return None if self.counted is None else -(-self.counted // self.counter.size)
 
     def end_at(self, number: int) -> None:
         """Take note that there is no page of this number."""
         self.end = number if self.end is None else min(self.end, number)
 
-    def take(self, workers: int) -> Pages | None:
+    def take(self) -> Pages | None:
         """Hand out the next pages: several where there are many, so that their number stays small."""
         first, stop = self.next_page, self._stop
         if any(each is not None and first >= each for each in (self.end, stop)):
             return None
         if stop is None:
-            self.next_page += max(first // (SHARES_A_WORKER * workers), 1)
-        elif stop == self.last and stop - first <= LAST_AHEAD * workers:
+            self.next_page += max(first // (SHARES_A_WORKER * self.workers), 1)
+        elif stop == self.last and stop - first <= LAST_AHEAD * self.workers:
             self._stop = stop - 1
             return self.pages(stop - 1, stop)
         else:
-            self.next_page = min(first + max((stop - first) // (SHARES_A_WORKER * workers), 1), stop)
+            self.next_page = min(first + max((stop - first) // (SHARES_A_WORKER * self.workers), 1), stop)
         return self.pages(first, self.next_page)
 
     def pages(self, first: int, stop: int) -> Pages:
         """A range of pages."""
         counter = self.counter
-        return Pages(first, stop, self._page_size, counter.parameter, counter.step, counter.origin)
+        return Pages(first, stop, counter.size, counter.parameter, counter.step, counter.origin)
 
 
 def look_at(reading: Reading) -> int:
@@ -64,14 +64,12 @@ def look_at(reading: Reading) -> int:
 
 
 class ByNumber:
-    """Reads on by numbers, from a frontier, what was read in sequence: nothing more of that is asked for."""
+    """Reads on by numbers, once that has begun, what was read in sequence: nothing more of that is asked for."""
 
-    def __init__(self, frontier: Frontier, claims: Claims, reading: Reading) -> None:
-        self.frontier = frontier
+    def __init__(self, claims: Claims) -> None:
+        self._frontier: Frontier | None = None  # until it begins
         self._claims = claims
-        claims.delivered, claims.by_number = reading.came(), True
-        reading.counted = reading.following = None
-        self._came = frontier.next_page
+        self._came = 0
         self._counts: set[int] = set()  # by pages that contradict the one that was taken over
         self._in_vain = 0  # ranges in a row without anything new
         self.highest = 0  # number of a page that came
@@ -79,6 +77,33 @@ class ByNumber:
         self._refusals = 0  # of pages, since one came
         self._last: int | None = None  # number after that of a short page without a next link
         self._off_count: Reading | None = None  # which goes on by links that lead to another search
+
+    @property
+    def begun(self) -> bool:
+        """Whether the links of the search count, so that it is read so."""
+        return self._frontier is not None
+
+    @property
+    def frontier(self) -> Frontier:
+        """How far it has come."""
+        assert self._frontier is not None
+        return self._frontier
+
+    def begin(self, frontier: Frontier, reading: Reading) -> None:
+        """Read on from a frontier."""
+        self._frontier, self._came = frontier, frontier.next_page
+        self._claims.delivered, self._claims.by_number = reading.came(), True
+        reading.counted = reading.following = None
+
+    def reads(self, reading: Reading) -> bool:
+        """Whether a reading is one of pages that are asked for by their numbers."""
+        return self.begun and isinstance(reading.share.partition, Pages)
+
+    def first_request(self, partition: Partition) -> Request | None:
+        """The request for the first page of a range of pages; None for other partitions."""
+        if not (self.begun and isinstance(partition, Pages)):
+            return None
+        return self.frontier.counter.page(partition.first)
 
     def accept(self, reading: Reading, partition: Pages, sent: Request, page: Page) -> None:
         """Take note of a page. They have no count of their own, and their next page is the next number."""
@@ -138,7 +163,7 @@ class ByNumber:
 
     def ends(self, reading: Reading) -> bool:
         """Whether a page that the server refuses may be one behind the last."""
-        if reading is self._off_count:
+        if reading is self._off_count or not self.reads(reading):
             return reading.take_for_end()
         frontier = self.frontier
         number = frontier.counter.place(reading.following or reading.first)[0]
@@ -149,10 +174,28 @@ class ByNumber:
         reading.ending.refused, reading.following = reading.following, None
         return True
 
+    def may_be_over(self, reading: Reading) -> bool:
+        """Whether errors may be all that is behind the last page: no count speaks against it."""
+        counted = self.begun and self.frontier.counted is not None
+        more = counted if reading.has_more is None else reading.has_more
+        return bool(reading.tally.fetched or self.highest) and not more
+
     def is_foremost(self, reading: Reading) -> bool:
-        """Whether the next page of a reading is behind one that did not come either, and no count tells of it."""
-        number = self.frontier.counter.place(reading.following or reading.first)[0]
-        return self.frontier.counted is None and number > self.highest + 1
+        """Whether the next page of a reading is behind one that did not come either, so that there may be neither: no
+        count tells of it."""
+        if not self.reads(reading) or self.frontier.counted is not None:
+            return False
+        return self.frontier.counter.place(reading.following or reading.first)[0] > self.highest + 1
+
+    def behind_item(self, reading: Reading) -> tuple[Request | None, bool]:
+        """The request for what is behind an item that cannot be had, None where the links do not count, or all came;
+        and whether that item is the last one of a page that was asked for by its number, by a count."""
+        after = reading.behind_item()
+        if after is None or not self.reads(reading):
+            return after, False
+        counter = self.frontier.counter
+        ends_page = self.frontier.counted is not None and counter.size > 1 and counter.place(after)[1] == 0
+        return counter.rest(after), ends_page
 
     def begin_behind(self, number: int) -> None:
         """Take the first page that was to be asked for by its number for one behind the last: it cannot be had."""
@@ -167,27 +210,27 @@ class ByNumber:
             self.frontier.end_at(end)
             self._refused = self._refused or (failed, end)
 
-    def behind(self, reading: Reading, request: Request, workers: int) -> list[Share]:
+    def behind(self, reading: Reading, request: Request) -> list[Share]:
         """What is behind a page that cannot be had: the rest of its range, or the next page that nobody asks for."""
         frontier, partition = self.frontier, reading.share.partition
-        if reading is self._off_count:
-            return []
-        self._refusals += 1
-        if self._refusals > MOST_REFUSED:
+        self._refusals += reading is not self._off_count
+        if reading is self._off_count or self._refusals > MOST_REFUSED:
             return []
         number = frontier.counter.place(request)[0] + 1
         if isinstance(partition, Pages) and partition.stop is not None and number < partition.stop:
             return [Share(frontier.pages(number, partition.stop))]
         if frontier.next_page > number or (frontier.last is not None and number >= frontier.last):
             return []
-        frontier.next_page = number + 1 if frontier.last is None or workers > 1 else frontier.last
+        frontier.next_page = number + 1 if frontier.last is None or frontier.workers > 1 else frontier.last
         return [Share(frontier.pages(number, frontier.next_page))]
 
     def finished(self, reading: Reading) -> None:
         """Hand out no more pages where one range after another holds nothing new. What cannot be had behind the last
         one is no page, where no count speaks for it."""
         partition, ending = reading.share.partition, reading.ending
-        behind = isinstance(partition, Pages) and self._last is not None and partition.first >= self._last
+        if not self.begun or not isinstance(partition, Pages):
+            return
+        behind = self._last is not None and partition.first >= self._last
         if behind and ending.error and self.frontier.counted is None and not reading.tally.members:
             ending.error = ending.problem = ending.refused = None
         self._in_vain = 0 if reading.tally.items + reading.tally.left_out else self._in_vain + 1
@@ -195,9 +238,11 @@ class ByNumber:
             self.frontier.end_at(self.frontier.next_page)
             reading.ending.shifted = STALE
 
-    def more(self, idle: int, workers: int) -> list[Share]:
+    def more(self, idle: int) -> list[Share]:
         """The next ranges of pages, as many as there are idle hands; without a count no more than came so far."""
+        if not self.begun:
+            return []
         if self.frontier.last is None:
             idle = min(idle, 2 * self._came - self.frontier.next_page)
-        taken = (self.frontier.take(workers) for _ in range(idle))
+        taken = (self.frontier.take() for _ in range(idle))
         return [Share(pages) for pages in taken if pages is not None]

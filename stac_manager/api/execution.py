@@ -52,12 +52,12 @@ class Search:
         self._runner.add(Share(partition, failing=planned.failing) for partition in planned.partitions)
 
     def _is_divided(self) -> bool:
-        return self._splitter is not None or self.ways.by_number is not None or self._runner.unfinished > 1
+        return self._splitter is not None or self.ways.by_number.begun or self._runner.unfinished > 1
 
     async def _read(self, share: Share) -> None:
         """Fetch the pages of a share, one after another."""
         part, size = share.partition, self._fetcher.page_size
-        first = self.ways.first_request(part) or self.query.request(part, size, *share.orders[:1])
+        first = self.ways.by_number.first_request(part) or self.query.request(part, size, *share.orders[:1])
         reading = Reading(share, first, first)
         self._replace(reading, self._splitter.at_start(share, self._ledger.came, size) if self._splitter else [])
         self._readings[reading] = None
@@ -101,14 +101,13 @@ class Search:
             return None
         split, sizes, part = self._splitter, self._fetcher.sizes, reading.share.partition
         works = sizes.largest >= sizes.now and not (sizes.counting or sizes.helped)
-        few = split.attempts(reading, works=works) if split else None
-        few = 1 if not split and self.ways.is_halved(self.query, reading.share) else few
+        few = split.attempts(reading, works=works) if split else self.ways.attempts(self.query, reading.share)
         looks = self._fetcher.given is None and part == Whole() and not reading.tally.fetched
-        if self.ways.is_foremost(reading) or self._beyond.may_err_at_end(reading):
+        if self.ways.by_number.is_foremost(reading) or self._beyond.may_err_at_end(reading):
             try:
                 return await self._fetcher.fetch(reading, enough=self._ledger.left, attempts=TRIES)
             except DataProcessingError as error:
-                is_last = error.status in REFUSED_PAGE or self.ways.is_foremost(reading)
+                is_last = error.status in REFUSED_PAGE or self.ways.by_number.is_foremost(reading)
                 if is_last or await self._beyond.follows_ends(self.query, error):
                     raise
         page = await self._fetcher.fetch(reading, enough=self._ledger.left, attempts=few)
@@ -120,7 +119,7 @@ class Search:
     async def _survive(self, reading: Reading, error: DataProcessingError) -> None:
         """Go on without a page that cannot be had, where others can."""
         status, partition, fetcher = error.status, reading.share.partition, self._fetcher
-        named, client = isinstance(partition, Named), fetcher.client
+        named, client, numbers = isinstance(partition, Named), fetcher.client, self.ways.by_number
         works = reading.tally.fetched or isinstance(partition, Pages)  # as others came by their numbers
         first = not (fetcher.any_came or named) and await is_answered(client, self.query, error)
         known = works or first or (fetcher.any_came and not 400 <= status < 500)  # others came in this form
@@ -132,15 +131,15 @@ class Search:
             reading.begin_anew(other.request(partition, self._fetcher.page_size))
             return
         over = status in REFUSED_PAGE or (works and await self._beyond.errs_at_ends(self.query, reading, error))
-        if over and self.ways.ends(reading):
+        if over and numbers.ends(reading):
             self._fetcher.sizes.grow_again()
             return
         apart = named and not works
         one, borne = isinstance(error, OneItemError), self._fetcher.bears(error, reading, apart or first)
-        if (status == 401 and not apart) or not (borne or (one and self.ways.may_be_over(reading))):
+        if (status == 401 and not apart) or not (borne or (one and numbers.may_be_over(reading))):
             raise reading.ending.elsewhere or error
-        ends_page = one and borne and self.ways.ends_page(reading)
-        reading.skip(self.ways.beyond(reading) if one and borne else None, error, ends_page=ends_page)
+        behind, ends_page = numbers.behind_item(reading) if one and borne else (None, False)
+        reading.skip(behind, error, ends_page=ends_page)
 
     def _is_replaced(self, reading: Reading, sent: Request, page: Page) -> bool:
         """Learn from the first page of a partition, and read smaller ones in its place if it is too large."""
@@ -149,7 +148,7 @@ class Search:
             if reading.counted is not None and isinstance(partition, Whole):
                 self._stats.completeness.counted = reading.counted
             self._runner.add(self.ways.accept(reading, sent, page))
-            if self.ways.by_number is None and reading.following and reading.tally.fetched == look_at(reading):
+            if not self.ways.by_number.begun and reading.following and reading.tally.fetched == look_at(reading):
                 self._runner.spawn(self._look(reading))
             return False
         if reading.tally.fetched > 1 or page.matched is None or not isinstance(partition, Interval | Tile):
@@ -158,7 +157,7 @@ class Search:
         return reading.stopped
 
     def _share_work(self, idle: int) -> bool:
-        if more := self.ways.more(idle):
+        if more := self.ways.by_number.more(idle):
             self._runner.add(more)
             return True
         size, pages = self._fetcher.page_size, self._stats.completeness.pages
@@ -241,7 +240,8 @@ class Search:
         """Compare what came with what was counted; read again what lacks items."""
         self._readings.pop(reading, None)
         self._ledger.skipped(reading)
-        self.ways.finished(reading)
+        reading.settle_circle()
+        self.ways.by_number.finished(reading)
         if self._splitter is not None:
             self._splitter.repairs.ended(reading)
         if not reading.stopped:

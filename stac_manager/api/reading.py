@@ -73,6 +73,11 @@ class Reading:
             return max(self.counted - self.tally.members, 1) / page_size
         return max(self.tally.fetched, (self.share.partition.estimate or 0) / page_size)
 
+    @property
+    def has_more(self) -> bool | None:
+        """Whether it has more members than came, by its count; None without one."""
+        return None if self.counted is None else self.counted > self.tally.members
+
     def accept(self, page: Page) -> None:
         """Take note of a page that has come, and of the request for the next."""
         self.ending.uneven |= self.tally.fetched > 0 and not self.memory.last_was_full
@@ -118,8 +123,8 @@ class Reading:
     @property
     def _is_over(self) -> bool:
         """Whether an empty page is the end, though it has a next link: some servers filter after they page."""
-        all_came = self.counted is not None and self.counted <= self.tally.members
-        return all_came or self.memory.circles.empty >= (EMPTY_PAGES if self.counted is None else STALE_PAGES)
+        most = EMPTY_PAGES if self.counted is None else STALE_PAGES
+        return self.has_more is False or self.memory.circles.empty >= most
 
     def finish_page(self, marks: Sequence[int], page: Page, new: int, nulls: int) -> list[int]:
         """Take note of a page that was delivered, of which so many members are new, null among them that tell nothing,
@@ -178,9 +183,8 @@ class Reading:
     def take_for_end(self) -> bool:
         """Take a next link to the search that is refused for none, as some servers have one on their last page; tell
         whether that may be: not where the count says that there is more."""
-        more = self.counted is not None and self.counted > self.tally.members
         place, search = (each and each.url.partition("?")[0] for each in (self.following, self.first))
-        if not self.tally.fetched or more or place != search:
+        if not self.tally.fetched or self.has_more or place != search:
             return False
         if self.counted is None and not self.is_short:
             self.ending.problem, self.ending.doubtful, self.ending.lapsed = NO_NEXT, True, True
@@ -204,8 +208,7 @@ class Reading:
     def behind_item(self) -> Request | None:
         """The request for what is behind an item that cannot be had, where the links count and not all came. So
         many in a row are taken for all that is behind the last page, or item, that can be asked for."""
-        all_came = self.counted is not None and self.counted <= self.tally.members
-        if all_came or self.following is None:
+        if self.has_more is False or self.following is None:
             return None
         unsure = page_after(self.following) is not None or (self.counted is None and self.share.failing)
         most = FEW_SKIPPED if unsure else MOST_SKIPPED

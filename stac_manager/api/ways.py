@@ -23,7 +23,7 @@ from stac_manager.api.space import SpaceCuts
 from stac_manager.api.splitting import Splitter
 from stac_manager.api.survey import around_first_page, null_datetime_search
 from stac_manager.exceptions import DataProcessingError
-from stac_manager.plan import Interval, NoDatetime, Pages, Partition, Tile, Whole
+from stac_manager.plan import Interval, NoDatetime, Pages, Tile, Whole
 
 BY_NAMES = "The search was sent in parts: its ids, or its Collections, do not fit into one request."
 ONE_BY_ONE = "Collections were searched one by one: the server has no search in several at once."
@@ -47,87 +47,53 @@ class Ways:
         self._fetcher = fetcher
         self._ledger = ledger
         self._workers = workers
-        self.by_number: ByNumber | None = None  # where pages are asked for by number
+        self.by_number = ByNumber(ledger.claims)
         self._latest: tuple[Request, int, int, bool] | None = None
         """What came in sequence: asked for, size, number, and whether it overlaps the one before it."""
 
     @property
     def note(self) -> str | None:
         """How it was read, where that needs words."""
-        if self.by_number is not None:
+        if self.by_number.begun:
             parameter = self.by_number.frontier.counter.parameter
             return f"Pages were asked for by their number: the next links count ({parameter})."
         if any(isinstance(partition, Tile) for partition in self._planned.partitions):
             return BY_SPACE
         return self._planned.reason
 
-    def first_request(self, partition: Partition) -> Request | None:
-        """The request for the first page of a range of pages; None for other partitions."""
-        if isinstance(partition, Pages) and self.by_number is not None:
-            return self.by_number.frontier.counter.page(partition.first)
-        return None
-
     def accept(self, reading: Reading, sent: Request, page: Page) -> list[Share]:
         """Look at how the links of a search count; what to read in other hands from here on."""
         partition = reading.share.partition
-        if isinstance(partition, Pages) and self.by_number is not None:
+        if isinstance(partition, Pages) and self.by_number.begun:
             self.by_number.accept(reading, partition, sent, page)
         if not isinstance(partition, Whole):
             return []
         self._latest = sent, page.size, reading.tally.fetched, page.overlaps
         if self._in_order and reading.counted is not None:
             reading.descend(page)
-        short = self._planned.reason == TOO_SHORT
-        if self._workers < 2 or self._planner is None or self.by_number is not None or short:
+        known, number, following = self._planned.known, reading.tally.fetched, page.following
+        able = self._workers > 1 and self._planner is not None and self._planned.reason != TOO_SHORT
+        if not able or self.by_number.begun or following is None or not self._is_worth_it(reading):
             return []
-        number, known = reading.tally.fetched, self._planned.known
-        if page.following is None or not self._is_worth_it(reading):
-            return []
+        # Nobody need wait for the second page, which shows whether pages overlap: small ones do not.
+        soon_read = page.size < LARGE_PAGE or reading.pages_left(page.size) < FEWEST_TO_PROVE
         counter = None
         if number == look_at(reading):
-            counter = counter_of(sent, page.following, page.size, number)
-        elif number == 1 and known and known.second_of_one and self._is_soon_read(reading, page.size):
-            counter = counter_of_sizes(page.following, known.second_of_one, page.size)
+            counter = counter_of(sent, following, page.size, number)
+        elif number == 1 and known and known.second_of_one and reading.counted is not None and soon_read:
+            counter = counter_of_sizes(following, known.second_of_one, page.size)
         if counter is None:
             return []
-        self._read_by_number(reading, counter, page.size, number, overlaps=page.overlaps)
-        return self.more(self._workers)
-
-    def _is_soon_read(self, reading: Reading, size: int) -> bool:
-        """Whether nobody need wait for the second page, which shows whether pages overlap: small ones do not."""
-        return reading.counted is not None and (size < LARGE_PAGE or reading.pages_left(size) < FEWEST_TO_PROVE)
+        self._read_by_number(reading, counter, number, overlaps=page.overlaps)
+        return self.by_number.more(self._workers)
 
     def _is_worth_it(self, reading: Reading) -> bool:
         return reading.counted is None or reading.pages_left(self._fetcher.page_size) >= FEWEST_PAGES
 
-    def _read_by_number(
-        self, reading: Reading, counter: Counter, size: int, number: int, *, overlaps: bool
-    ) -> ByNumber:
+    def _read_by_number(self, reading: Reading, counter: Counter, number: int, *, overlaps: bool) -> None:
         """Read on by numbers what was read in sequence, so many pages of it, of which the latest one `overlaps`."""
         self._fetcher.follower.overlaps = overlaps
-        frontier = Frontier(counter, size, number, reading.counted)
-        self.by_number = ByNumber(frontier, self._ledger.claims, reading)
-        return self.by_number
-
-    def ends(self, reading: Reading) -> bool:
-        """Whether a page that the server refuses may be one behind the last."""
-        if isinstance(reading.share.partition, Pages) and self.by_number is not None:
-            return self.by_number.ends(reading)
-        return reading.take_for_end()
-
-    def may_be_over(self, reading: Reading) -> bool:
-        """Whether errors may be all that is behind the last page: no count speaks against it."""
-        by_number = self.by_number
-        if reading.counted is not None:
-            more = reading.counted > reading.tally.members
-        else:
-            more = by_number is not None and by_number.frontier.counted is not None
-        return bool(reading.tally.fetched or (by_number and by_number.highest)) and not more
-
-    def is_foremost(self, reading: Reading) -> bool:
-        """Whether its next page is behind one that did not come either, so that there may be neither."""
-        by_number = self.by_number if isinstance(reading.share.partition, Pages) else None
-        return by_number is not None and by_number.is_foremost(reading)
+        self.by_number.begin(Frontier(counter, number, reading.counted, self._workers), reading)
 
     async def behind(self, query: Query, reading: Reading) -> list[Share]:
         """What is behind a page that cannot be had, where the links count: the rest of its range, or the next page if
@@ -141,40 +107,22 @@ class Ways:
         if request is None or reading.stopped:
             return []
         if (counter := self._counter(reading)) and self._latest is not None:
-            _, size, number, overlaps = self._latest
-            self._read_by_number(reading, counter, size, number, overlaps=overlaps).begin_behind(number)
-        return self.by_number.behind(reading, request, self._workers) if self.by_number is not None else []
+            *_, number, overlaps = self._latest
+            self._read_by_number(reading, counter, number, overlaps=overlaps)
+            self.by_number.begin_behind(number)
+        return self.by_number.behind(reading, request) if self.by_number.begun else []
 
     def _counter(self, reading: Reading) -> Counter | None:
         """How the links of a search count that is read in sequence, up to the one that is refused."""
         request = reading.ending.refused
-        if request is None or self._latest is None or self.by_number or not isinstance(reading.share.partition, Whole):
+        if (
+            request is None
+            or self._latest is None
+            or self.by_number.begun
+            or not isinstance(reading.share.partition, Whole)
+        ):
             return None
         return counter_of(self._latest[0], request, *self._latest[1:3])
-
-    def beyond(self, reading: Reading) -> Request | None:
-        """The request for what is behind an item that cannot be had; None where the links do not count, or all came."""
-        after = reading.behind_item()
-        if after is None or not isinstance(reading.share.partition, Pages) or self.by_number is None:
-            return after
-        return self.by_number.frontier.counter.rest(after)
-
-    def ends_page(self, reading: Reading) -> bool:
-        """Whether an item that cannot be had is the last one of a page that was asked for by its number, by a count."""
-        after, frontier = reading.behind_item(), self.by_number and self.by_number.frontier
-        if after is None or not frontier or frontier.counted is None or not isinstance(reading.share.partition, Pages):
-            return False
-        return frontier.counter.size > 1 and frontier.counter.place(after)[1] == 0
-
-    def finished(self, reading: Reading) -> None:
-        """See what its end means, and hand out no more pages where one range after another holds nothing new."""
-        reading.settle_circle()
-        if self.by_number is not None and isinstance(reading.share.partition, Pages):
-            self.by_number.finished(reading)
-
-    def more(self, idle: int) -> list[Share]:
-        """The next ranges of pages, as many as there are idle hands."""
-        return self.by_number.more(idle, self._workers) if self.by_number is not None else []
 
     def by_names(self, query: Query, reading: Reading) -> list[Share]:
         """Parts of a search that does not fit into one address; a server that ignores names gives the same to each."""
@@ -203,9 +151,10 @@ class Ways:
         claims.delivered = reading.came() if shares and claims.delivered is None else claims.delivered
         return shares
 
-    def is_halved(self, query: Query, share: Share) -> bool:
-        """Whether what cannot be had tells no more than which half to read, so that it is asked for once."""
-        return share.failing and bool(query.halves(share.partition) or is_wide(query, share.partition))
+    def attempts(self, query: Query, share: Share) -> int | None:
+        """How often a page is asked for: once, where what cannot be had tells no more than which half to read."""
+        halved = share.failing and (query.halves(share.partition) or is_wide(query, share.partition))
+        return 1 if halved else None
 
     async def by_space(self, query: Query, reading: Reading, splitter: Splitter | None) -> list[Share]:
         """Tiles of what time does not cut, and links do not show to its end, if the server filters by bbox."""
@@ -242,13 +191,13 @@ class Ways:
         self._planned = await planner.another_way(self._planned, self._workers, reached)
         return self._planned if self._planned.cuts is not None else None
 
-    async def _instead_of_pages(self, planner: Planner, frontier: Frontier, reading: Reading) -> Planned | None:
+    async def _instead_of_pages(self, planner: Planner, reading: Reading) -> Planned | None:
         """Cut a search of which pages with a large number cannot be had (the result window of Elasticsearch)."""
         try:
             found = await self._another(planner, None) or await self._despite_nulls(planner, self._planned, reading)
         except DataProcessingError:
             found = None
-        self._ledger.claims.by_number = found is None
+        frontier, self._ledger.claims.by_number = self.by_number.frontier, found is None
         if found is not None:
             frontier.end_at(frontier.next_page)
         if found is None and isinstance(part := reading.share.partition, Pages) and frontier.end == frontier.next_page:
@@ -267,12 +216,12 @@ class Ways:
     async def help(self, query: Query, reading: Reading) -> Planned | None:
         """Cut by time what was read in sequence and did not come to its end."""
         by_number, error = self.by_number, reading.ending.error
-        if by_number is not None and error is None and reading.ending.problem is not CAPPED:
+        if by_number.begun and error is None and reading.ending.problem is not CAPPED:
             return None
         planner, self._planner = self._planner, None
-        if by_number is not None:
+        if by_number.begun:
             by_number.fail(reading)
-            return None if planner is None else await self._instead_of_pages(planner, by_number.frontier, reading)
+            return None if planner is None else await self._instead_of_pages(planner, reading)
         if planner is not None and error and not reading.memory.different:
             with suppress(DataProcessingError):
                 known = await around_first_page(self._fetcher.client, query, DataProcessingError(error))

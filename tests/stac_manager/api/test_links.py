@@ -136,9 +136,9 @@ def test_conditions_are_added_to_links_that_only_count(link: str, lost: bool) ->
 def test_counted_pages_are_handed_out_once(counted: int, pages: int) -> None:
     counter = counter_of(get("offset=10"), get("offset=20"), 10)
     assert counter is not None
-    frontier = Frontier(counter, 10, 2, counted)
+    frontier = Frontier(counter, 2, counted, 3)
     taken = []
-    while (part := frontier.take(3)) is not None:
+    while (part := frontier.take()) is not None:
         assert part.stop is not None
         taken += range(part.first, part.stop)
     assert sorted(taken) == list(range(2, pages))
