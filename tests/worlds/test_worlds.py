@@ -146,6 +146,12 @@ def at_one_instant() -> list[Json]:
     return [make_item(n, datetime=text_of(FIRST)) for n in range(COUNT)]
 
 
+def half_over_the_year() -> list[Json]:
+    """Items of which every second lasts the whole year, but for the newest, so that the first page does not show it."""
+    year = {"start_datetime": "2024-01-01T00:00:00Z", "end_datetime": "2024-12-31T23:59:59Z"}
+    return [make_item(n, **(year if n % 2 and n < 2 * COUNT - 20 else {})) for n in range(2 * COUNT)]
+
+
 def composites() -> list[Json]:
     """Items that all last the whole year: they are in every interval of time."""
     year = {"start_datetime": "2024-01-01T00:00:00Z", "end_datetime": "2024-12-31T23:59:59Z"}
@@ -899,6 +905,10 @@ CASES: dict[str, Callable[[], Case]] = {
     "half at one instant": lambda: Case([], half_at_one_instant, most_requests=70),
     "half at one instant, without counts": lambda: Case(
         [], half_at_one_instant, world={"counts": False}, most_requests=60
+    ),
+    "half of the items last the whole year": lambda: Case([], half_over_the_year, most_requests=110),
+    "half of the items last the whole year, without counts": lambda: Case(
+        [], half_over_the_year, world={"counts": False}, most_requests=110
     ),
     "composites": lambda: Case([], composites),
     "composites, without counts": lambda: Case([], composites, world={"counts": False}),
