@@ -44,16 +44,11 @@ class Density:
 
     def weight(self, low: float, high: float) -> float:
         """How many items are between two times."""
-        total = 0.0
-        first = max(bisect_right(self.times, low) - 1, 0)
-        for index in range(first, len(self.weights)):
-            start, end = self.times[index], self.times[index + 1]
-            if start >= high:
-                break
-            share = min(end, high) - max(start, low)
-            if share > 0:
-                total += self.weights[index] * share / (end - start)
-        return total
+        first, last = max(bisect_right(self.times, low) - 1, 0), bisect_left(self.times, high)
+        stretches = zip(
+            self.times[first:last], self.times[first + 1 : last + 1], self.weights[first:last], strict=False
+        )
+        return sum(each * max(min(end, high) - max(start, low), 0) / (end - start) for start, end, each in stretches)
 
     def set_weight(self, low: float, high: float, weight: float) -> None:
         """Learn how many items are between two times; their shape in between stays."""
