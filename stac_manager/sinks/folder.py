@@ -137,7 +137,11 @@ class Folder:
     # The plan
 
     def write_plan(self, header: Header, plan: Plan, path: Path | None = None) -> None:
-        """Write the plan, whole or not at all, and forget an earlier run."""
+        """Write the plan, whole or not at all, after the journal of an earlier run is gone: a partition has the same
+        key with other conditions."""
+        if path is None and self.layout.journal.exists():
+            self.disk.remove(self.layout.journal)
+            self.disk.sync_folder(self.layout.state)
         first = {"version": VERSION, **header.__dict__, "rule": plan.rule, "counted": plan.counted}
         lines = b"".join(_line(partition.to_json()) for partition in plan)
         first |= {"notes": list(plan.notes), "digest": _digest(lines), "made": now()}

@@ -63,7 +63,6 @@ def update(run: Run) -> Manifest:
     merged = merge(folder, newer.folder, base, found)
     if latest is not None:
         run.write_plan(_without_times(latest, _failed(newer.folder)))
-        folder.disk.remove(folder.layout.journal)  # of another plan
     folder.retire_update()
     return merged
 

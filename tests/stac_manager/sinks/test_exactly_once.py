@@ -11,6 +11,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any, BinaryIO
@@ -289,6 +291,31 @@ def test_another_run_on_the_same_dest_is_refused_until_restart(
     assert manifest.items == 3 == len(lines(dest))
     with pytest.raises(ConfigurationError, match=r"\(max_items 3, now without\)"):
         write(sink(source, dest))
+
+
+@pytest.mark.parametrize("half", [0, 1])
+def test_of_a_run_that_was_started_over_nothing_is_taken_for_the_next(half: int, source: Path, tmp_path: Path) -> None:
+    """Power is lost at each operation; the partitions have the same keys with and without the condition."""
+    some = {"source": source, "ids": ["item-000001"]}
+    for cut in count():
+        before, after = tmp_path / f"before-{cut}", tmp_path / f"after-{cut}"
+        before.mkdir()
+        write(sink(source, before / "out"))
+        disk, random, ended = FaultyDisk(cut, before), Random(cut), True
+        try:
+            write(Sink(some, before / "out", partition_items=PARTITION_ITEMS, restart=True), disk=disk)
+        except PowerLostError:
+            ended = False
+        disk.after_power_loss(before, after, lambda random=random: half > random.randrange(2))
+        again = Sink(some, after / "out", partition_items=PARTITION_ITEMS)
+        try:
+            write(again)
+        except ConfigurationError:  # what was there is still there
+            write(replace(again, restart=True))
+        assert verify(after / "out", unique=True) == Verified(1, 1, ()), cut
+        if ended:
+            assert cut > 20
+            return
 
 
 def test_a_source_of_the_same_name_in_another_folder_is_another(
