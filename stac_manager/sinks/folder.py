@@ -105,7 +105,7 @@ class Folder:
 
     def is_merging(self) -> bool:
         """Tell whether an update was interrupted while it merged. Of one that has ended, `previous` may be left."""
-        return self.layout.previous.exists() and self.layout.update.exists()
+        return self.layout.previous.exists() and self.layout.update_plan.exists()
 
     def _empty_state(self) -> None:
         """Remove all of the state but the lock, which protects this."""
@@ -236,14 +236,14 @@ class Folder:
         self.sweep(())
 
     def retire_update(self) -> None:
-        """Let an update go, as a whole: where a part of it is left, nobody could tell whether it was merged."""
-        layout, old = self.layout, self.layout.temporary / "update"
-        if layout.update.exists():
-            self.disk.rename(layout.update, old)
-            self.disk.sync_folder(layout.state)
-            self.disk.remove_folder(old)
+        """Let an update go, its plan first: of what is left of the rest, nobody could tell whether it was merged."""
+        layout = self.layout
+        if layout.update_plan.exists():
+            self.disk.remove(layout.update_plan)
+            self.disk.sync_folder(layout.update_plan.parent)
         self.disk.remove(layout.previous)
         self.disk.sync_folder(layout.state)
+        self.disk.remove_folder(layout.update)
 
     # The manifest
 

@@ -64,6 +64,11 @@ class Layout:
         return self.state / "update"
 
     @property
+    def update_plan(self) -> Path:
+        """The plan of what `--update` collects: without it, what else is in that folder is of no use."""
+        return self.update / STATE / self.plan.name
+
+    @property
     def previous(self) -> Path:
         """The manifest from before an update, while its items are merged."""
         return self.state / "previous.json"

@@ -1,7 +1,7 @@
 """`--update`: what is newer than the last run, merged by collection and id.
 
 The newer items are collected by a run of their own in a folder of their own. Then they take the place of the older
-ones (`merging`). The update has ended when its folder is gone, which is one rename.
+ones (`merging`). The update has ended when its plan is gone, which is one change on the disk.
 """
 
 from __future__ import annotations
@@ -134,8 +134,10 @@ def _whole(newer: Run) -> Path:
 
 def _begin_anew(run: Run, newer: Run) -> None:
     """Make the folder of an update, in the place of one that is of no use."""
+    disk = run.folder.disk
     run.folder.retire_update()
-    run.folder.disk.make_folder(newer.layout.temporary)
+    disk.remove(newer.layout.manifest)  # where not all of the folder could be removed
+    disk.make_folder(newer.layout.temporary)
 
 
 def _is_outdated(newer: Run) -> bool:

@@ -78,6 +78,7 @@ class FaultyDisk(Disk):
             _apply(self._names, change)
 
     def rename(self, old: Path, new: Path) -> None:
+        assert not old.is_dir(), "overlayfs renames no folder of a lower layer"
         self._step()
         self._changes.append([(new, _inode(old)), (old, GONE)])
         super().rename(old, new)
@@ -130,14 +131,12 @@ def _inode(path: Path) -> int:
 
 
 def _apply(names: Names, change: Sequence[tuple[Path, int]]) -> None:
-    gone = [path for path, inode in change if inode == GONE]
     for path, inode in change:
         entries = names.setdefault(path.parent, {})
         if inode != GONE:
             entries[path.name] = inode
         else:
             entries.pop(path.name, None)
-        if inode == FOLDER:  # with all that is in it, where it was renamed
-            for old in gone:
-                for each in [each for each in names if each.is_relative_to(old)]:
-                    names[path / each.relative_to(old)] = names.pop(each)
+        if inode == FOLDER:  # a new one, with nothing in it
+            for each in [each for each in names if each.is_relative_to(path)]:
+                del names[each]
