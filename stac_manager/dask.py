@@ -18,8 +18,10 @@ import sys
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 from uuid import uuid4
 
@@ -135,6 +137,7 @@ class Cluster:
         each."""
         _refuse_values(job)
         _check_versions(self._client)
+        job = replace(job, layout=job.layout.absolute)
         waiting = iter(partitions)
         divided = job.shared_by(2) != job
         running: dict[Any, tuple[Partition, int]] = {}  # and among how many threads a limit was divided then
@@ -253,6 +256,10 @@ def _version() -> str:
 def _do(job: Job, partition: Partition, columns: bytes | None, version: str) -> Done:
     if version != __version__:  # a worker that has joined since the run began
         raise _differ(__version__, version)
+    if not job.layout.temporary.is_dir():
+        raise DiskError(
+            f"{job.layout.dest}: the worker on {gethostname()} does not reach it; name a folder they all share"
+        )
     _keep_freed_memory()
     worker = Worker(job)
     try:

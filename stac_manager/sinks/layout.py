@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stac_manager.config import is_url
@@ -77,6 +77,13 @@ class Layout:
     def suffix(self) -> str:
         """Of the parts."""
         return SUFFIXES[self.format]
+
+    @property
+    def absolute(self) -> Layout:
+        """The same places for a process that works in another folder."""
+        places = (self.dest, self.parts, self.state, self.manifest)
+        dest, parts, state, manifest = (Path(os.path.abspath(each)) for each in places)
+        return replace(self, dest=dest, parts=parts, state=state, manifest=manifest)
 
     def part(self, key: str) -> Path:
         """The part of the partition with this key."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from stac_manager import ConfigurationError, DataProcessingError
 from stac_manager.dask import _outcome, ingest, to_bag
 from stac_manager.network import backoff
 from stac_manager.plan import Whole
+from stac_manager.sinks.running import Progress
 from stac_manager.sinks.verifying import verify
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # what Dask warns of is Dask's
@@ -47,6 +49,26 @@ def test_a_cluster_writes_all_items_once(client: Any, source: Path, tmp_path: Pa
     assert (manifest.items, manifest.status) == (ITEMS, "complete")
     assert len(manifest.parts) > 3
     assert not verify(tmp_path / "out", unique=True).problems
+
+
+def test_workers_may_work_in_another_folder(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from distributed import Client, LocalCluster
+
+    monkeypatch.chdir(tmp_path)
+    with LocalCluster(1, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as theirs:
+        theirs.run(os.chdir, "/")
+        for dest in ("out", "out.ndjson"):
+            assert ingest({"source": source.name}, dest, theirs, partition_items=10).items == ITEMS
+            assert not verify(tmp_path / dest, unique=True).problems
+
+
+def test_a_worker_that_does_not_reach_dest_is_named(source: Path, tmp_path: Path, client: Any) -> None:
+    def unmount(progress: Progress) -> None:
+        if progress.done == 0:
+            (tmp_path / "out" / ".stac-manager" / "tmp").rmdir()
+
+    with pytest.raises(DataProcessingError, match=f"out: the worker on {socket.gethostname()} does not reach it; name"):
+        ingest({"source": source}, tmp_path / "out", client, on_progress=unmount)
 
 
 @pytest.mark.parametrize("lost", ["client", "scheduler", "workers"])
