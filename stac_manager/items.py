@@ -17,16 +17,18 @@ MOST_MEMBERS = 1_000
 
 def is_plain_item(candidate: Any) -> bool:
     """Tell whether parsed JSON is a STAC item and nothing else, at the least cost."""
-    return (
-        isinstance(candidate, dict)
-        and candidate.get("type") == "Feature"
-        and type(candidate.get("id")) is str
-        and candidate["id"] != ""
-        and type(candidate.get("stac_version")) is str
-        and type(candidate.get("properties")) in _OBJECT_OR_NULL
-        and type(candidate.get("geometry")) in _OBJECT_OR_NULL
-        and "features" not in candidate
-    )
+    try:
+        return (
+            candidate["type"] == "Feature"
+            and type(candidate["id"]) is str
+            and candidate["id"] != ""
+            and type(candidate["stac_version"]) is str
+            and type(candidate.get("properties")) in _OBJECT_OR_NULL
+            and type(candidate.get("geometry")) in _OBJECT_OR_NULL
+            and "features" not in candidate
+        )
+    except (KeyError, TypeError):  # it lacks one of them, or is no object
+        return False
 
 
 def why_not_an_item(candidate: object, *, partial: bool = False) -> str | None:

@@ -19,7 +19,7 @@ DEEPEST = 5_000
 """More levels than orjson reads (1,024), and than are called before something is written."""
 _EXPONENT = orjson.dumps(1e300)[1:-3]
 """Is in every double from 1e16 on that orjson writes: `e+`, or `e`."""
-_SIGN = _EXPONENT[-1]
+SIGN = _EXPONENT[-1]
 """To look for one byte, given as a number, is much faster."""
 
 
@@ -110,4 +110,4 @@ def canonical(value: Any) -> bytes:
 
 def may_have_large(text: bytes) -> bool:
     """Tell whether JSON that orjson has written may have a double of 1e16 or more."""
-    return _SIGN in text and _EXPONENT in text
+    return SIGN in text and _EXPONENT in text

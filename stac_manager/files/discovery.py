@@ -8,7 +8,7 @@ import threading
 import urllib.parse
 from collections.abc import Callable, Sequence
 from functools import partial
-from operator import methodcaller
+from itertools import repeat
 
 from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector
@@ -148,10 +148,11 @@ class Discovery:
         if kind != "items_directory":
             folders = [os.path.join(source, name) for name in others]
             self._note("in folders below not read", folders, lambda path: os.path.basename(path) in LOCAL_ENTRIES)
-        if not all(map(methodcaller("endswith", ".json"), (*names, *data_sets))):
+        all_json = all(map(str.endswith, (*names, *data_sets), repeat(".json")))
+        if not all_json:
             self.notes += about_tables([os.path.join(source, "")])
         if not data_sets:
-            return Folder(source, names, self._form)
+            return Folder(source, names, self._form or ("json" if all_json else None))
         paths = [os.path.join(source, name) for name in names]
         for name in data_sets:
             paths += self._below(os.path.join(source, name))
@@ -178,7 +179,7 @@ class Discovery:
         with os.scandir(folder) as entries:
             for entry in entries:
                 name = entry.name
-                if name[0] == "." or (name[0] == "_" and is_manifest(name)):
+                if name[0] in "._" and (name[0] == "." or is_manifest(name)):
                     continue
                 wanted = name.endswith(plain) or is_data(name, self._form)
                 if wanted and is_(entry.is_file):
@@ -193,11 +194,10 @@ class Discovery:
             names = parts_in(folder)
         for name in sorted(odd):
             self._is_regular(os.path.join(folder, name))
-        for name in LOCAL_ENTRIES:
-            if name in names and is_entry_point(os.path.join(folder, name)):
+        for name in set(LOCAL_ENTRIES).intersection(names):
+            if is_entry_point(os.path.join(folder, name)):
                 names.remove(name)
-        names.sort()
-        return names, sorted(data_sets), sorted(others)
+        return sorted(names), sorted(data_sets), sorted(others)
 
     def _below(self, folder: str) -> list[str]:
         """Return the data files of a folder at any depth, by name; folders that begin with `_` or `.` are metadata."""

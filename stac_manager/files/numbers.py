@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from stac_manager.texts import may_have_large
+from stac_manager.texts import SIGN, may_have_large
 
 LIMIT = float(2**63)
 _NO_NUMBERS = frozenset(
@@ -35,10 +35,11 @@ def has_large_number(value: Any, depth: int = MOST_DEPTH) -> bool:
         properties = value.get("properties")
         if type(properties) is not dict:
             return False
-        try:  # as text first: most often that has no such number
-            return may_have_large(orjson.dumps(properties)) and _has_large(properties)
+        try:
+            text = orjson.dumps(properties)  # most often that has no such number
         except TypeError:  # orjson reads deeper than it writes
             return _has_large(properties)
+        return SIGN in text and may_have_large(text) and _has_large(properties)
     return type(value) is list and any(has_large_number(each, depth) for each in value if type(each) is dict)
 
 
