@@ -224,7 +224,7 @@ class Ledger:
         partition, reports = reading.share.partition, self.stats.completeness.partitions
         if last and any(mark not in (self.claims.delivered or ()) for mark in self.claims.ends):
             reading.ending.shifted = reading.ending.shifted or APART
-        if reading.share.failing and reading.ending.error and not reading.stopped:
+        if reading.share.failing and reading.ending.error and reading.missing() and not reading.stopped:
             for each in list(self._unread):
                 if (both := together(each, partition)) is not None:
                     partition, at = both, self._unread.pop(each)

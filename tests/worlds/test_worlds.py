@@ -32,6 +32,7 @@ from .habits import (
     DatetimeOnly,
     EmptyIn200,
     ErrorsAfterTheLastPage,
+    ErrorsBeyondTheEnd,
     ErrorsIn200,
     ExpiringToken,
     FewIds,
@@ -546,6 +547,10 @@ CASES: dict[str, Callable[[], Case]] = {
     ),
     "next is a token, without counts": lambda: Case([OlderAnswers("search:metadata", "none")], most_requests=60),
     "older counts": lambda: Case([OlderAnswers("meta", "found", tokens=False)], most_requests=50),
+    "what follows any page is an error, GET, at one instant": lambda: Case(
+        [Refuses("POST"), ErrorsBeyondTheEnd()], in_ties, {"datetime": text_of(FIRST)}, {"paging": "offset"},
+        wanted=lambda item: bool(item["properties"]["datetime"] == text_of(FIRST)), most_requests=45,
+    ),
     "next is absent, one instant": lambda: Case([NextLink("absent")], at_one_instant, most_requests=70),
     "next is absent, an interval of one instant": lambda: Case(
         [NextLink("absent")], at_one_instant, {"datetime": text_of(FIRST)}, most_requests=70, complete=True
