@@ -91,7 +91,7 @@ class ByNumber:
 
     def begin(self, frontier: Frontier, reading: Reading) -> None:
         """Read on from a frontier."""
-        self._frontier, self._came = frontier, frontier.next_page
+        self._frontier, self._came, self.highest = frontier, frontier.next_page, frontier.next_page - 1
         self._claims.delivered, self._claims.by_number = reading.came(), True
         reading.counted = reading.following = None
 
@@ -197,15 +197,10 @@ class ByNumber:
         ends_page = self.frontier.counted is not None and counter.size > 1 and counter.place(after)[1] == 0
         return counter.rest(after), ends_page
 
-    def begin_behind(self, number: int) -> None:
-        """Take the first page that was to be asked for by its number for one behind the last: it cannot be had."""
-        self.frontier.end_at(number)
-        self.highest, self._refused = number - 1, (number, number)
-
     def fail(self, reading: Reading) -> None:
         """Take note of a page that cannot be had: where none came behind it, no more are handed out."""
         partition, end = reading.share.partition, self.frontier.next_page
-        failed = partition.first + reading.tally.fetched if isinstance(partition, Pages) else 0
+        failed = partition.first + reading.tally.fetched if isinstance(partition, Pages) else end
         if failed >= self.highest:
             self.frontier.end_at(end)
             self._refused = self._refused or (failed, end)

@@ -109,20 +109,15 @@ class Ways:
         if (counter := self._counter(reading)) and self._latest is not None:
             *_, number, overlaps = self._latest
             self._read_by_number(reading, counter, number, overlaps=overlaps)
-            self.by_number.begin_behind(number)
+            self.by_number.fail(reading)
         return self.by_number.behind(reading, request) if self.by_number.begun else []
 
     def _counter(self, reading: Reading) -> Counter | None:
         """How the links of a search count that is read in sequence, up to the one that is refused."""
-        request = reading.ending.refused
-        if (
-            request is None
-            or self._latest is None
-            or self.by_number.begun
-            or not isinstance(reading.share.partition, Whole)
-        ):
+        request, latest, part = reading.ending.refused, self._latest, reading.share.partition
+        if not (request and latest and isinstance(part, Whole)) or self.by_number.begun:
             return None
-        return counter_of(self._latest[0], request, *self._latest[1:3])
+        return counter_of(latest[0], request, *latest[1:3])
 
     def by_names(self, query: Query, reading: Reading) -> list[Share]:
         """Parts of a search that does not fit into one address; a server that ignores names gives the same to each."""
