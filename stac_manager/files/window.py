@@ -132,7 +132,9 @@ class Window:
         if position < self._counted:
             newlines = self._newlines - self.buffer.count(b"\n", position, self._counted)
         else:
-            newlines = self._newlines = self._newlines + self.buffer.count(b"\n", self._counted, position)
+            if self.buffer.find(b"\n", self._counted, position) >= 0:  # ten times as fast as to count none
+                self._newlines += self.buffer.count(b"\n", self._counted, position)
+            newlines = self._newlines
             self._counted = position
         return newlines + 1
 
