@@ -13,16 +13,10 @@ from typing import Any, TypeAlias
 
 import orjson
 
+from stac_manager.broken import BrokenMember, NotJSONError, TooLargeError, why_not_json
 from stac_manager.context import FailureCollector
 from stac_manager.fields import WHOLE, Decode
-from stac_manager.files.broken import (
-    MOST_FAILURES,
-    BrokenMember,
-    DocumentFailures,
-    HopelessError,
-    NotJSONError,
-    why_not_json,
-)
+from stac_manager.files.broken import MOST_FAILURES, DocumentFailures, HopelessError
 from stac_manager.files.formats import BOM, HEAD_BYTES, RECORD_SEPARATOR, Document, why_not_text
 from stac_manager.files.lines import (
     AROUND_VALUES,
@@ -38,10 +32,10 @@ from stac_manager.files.lines import (
 )
 from stac_manager.files.numbers import exact, exact_if_large, has_large_number
 from stac_manager.files.opening import failure_if_unreadable
-from stac_manager.files.pieces import Pause, Whole
 from stac_manager.files.values import members_of, members_of_values
-from stac_manager.files.window import TooLargeError, Window
+from stac_manager.files.window import Window
 from stac_manager.items import holds_catalogs, is_catalog, is_plain_item, why_not_an_item
+from stac_manager.pieces import Pause, Whole
 from stac_manager.protocols import Item
 from stac_manager.words import many
 

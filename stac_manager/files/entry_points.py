@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from stac_manager.files.broken import NOT_UTF8
+from stac_manager.broken import NOT_UTF8
 from stac_manager.files.compression import Unpacked
 from stac_manager.files.formats import BOM, HEAD_BYTES, LOCAL_ENTRIES, magic, why_not_text
 from stac_manager.files.opening import open_file

@@ -17,14 +17,14 @@ from typing import Any, NoReturn
 
 import orjson
 
-from stac_manager.files.broken import NOT_UTF8, BrokenMember, NotJSONError, instead, why_not_json
+from stac_manager.broken import NOT_UTF8, BrokenMember, NotJSONError, instead, why_not_json
 from stac_manager.files.guesses import Guess
 from stac_manager.files.numbers import exact_if_large
-from stac_manager.files.pieces import BrokenPieceError, Pause, Whole, behind_plain_members, in_pieces
+from stac_manager.files.plain_members import behind_plain_members
 from stac_manager.files.window import WHITE, Window
+from stac_manager.pieces import SHOWN_BYTES, BrokenPieceError, Pause, Whole, in_pieces
 
 GUESSES = 3
-SHOWN_BYTES = 12
 TRUNCATED_CHARACTERS = 16
 """An error so close to the end of what was read may only mean that there is more to read."""
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from stac_manager.files.guesses import Guess
 from stac_manager.files.members import Reader
-from stac_manager.files.pieces import Pause, Whole
 from stac_manager.files.window import WINDOW_BYTES, Window
+from stac_manager.pieces import Pause, Whole
 
 _BETWEEN = b" \t\r\n,\x1e\xef\xbb\xbf"
 """May stand between values, also the byte order marks of files that were put together."""

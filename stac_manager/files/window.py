@@ -11,6 +11,7 @@ from contextlib import suppress
 from time import perf_counter
 from typing import Protocol, TypeAlias
 
+from stac_manager.broken import TooLargeError
 from stac_manager.stats import FileStats
 
 WINDOW_BYTES = 262_144
@@ -34,10 +35,6 @@ WHITE = re.compile(rb"[ \t\r\n]*")
 
 class DamagedError(ValueError):
     """A compressed file is cut off, is no such file behind its first bytes, or unpacks to more than it may."""
-
-
-class TooLargeError(ValueError):
-    """A value does not fit into memory as a whole."""
 
 
 class Source(Protocol):

@@ -19,13 +19,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support import fetch, ids, make_item
 
-from stac_manager import DataProcessingError, Failure, WorkflowContext
+from stac_manager import DataProcessingError, Failure, WorkflowContext, pieces
 from stac_manager.context import FailureCollector
-from stac_manager.files import decoding, formats, lines, members, pieces, readahead, values, window
+from stac_manager.files import decoding, formats, lines, members, readahead, values, window
 from stac_manager.files.content import Borrowed
-from stac_manager.files.pieces import Pause
 from stac_manager.files.values import members_of_values
 from stac_manager.files.window import Window
+from stac_manager.pieces import Pause
 
 PAGE = 16
 ODD_TEXTS = ('}, {"type": "Feature"', '},{"id":"', "},\n{", "]}", '\\"}', "\\", '"', "\u2028", "Köln", "\0", "😀", "{[")
@@ -171,6 +171,16 @@ def test_white_space_of_any_length_is_passed_in_turns(form: str, monkeypatch: py
 
 def test_values_that_hold_nothing_are_passed_in_turns() -> None:
     assert len(list(members_of_values(Window(data=b"[]," * 100)))) == 100
+
+
+def test_brackets_within_brackets_are_counted_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A megabyte of them took a second."""
+    monkeypatch.setattr(pieces, "PIECE_BYTES", 1 << 20)
+    monkeypatch.setattr(pieces, "TOKENS_A_TURN", 100)
+    deep = b"{%b}" % b",".join(b'"%d":%b1%b' % (number, b"[" * 20, b"]" * 20) for number in range(500))
+    found = [each for _, each in members_of_values(Window(data=deep))]
+    assert getattr(found[-1], "value", None) == json.loads(deep)
+    assert len(found) > 500 * 20 // 100
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,15 @@ import codecs
 import json
 import re
 from collections.abc import Callable, Generator
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 import orjson
 
-from stac_manager.files.broken import BrokenMember, NotJSONError, instead, why_not_json
-from stac_manager.files.window import TooLargeError, Window
+from stac_manager.broken import BrokenMember, NotJSONError, TooLargeError, instead, why_not_json
 
 PIECE_BYTES = 1_048_576
 MOST_TEXT_BYTES = 67_108_864
+TOKENS_A_TURN = 20_000
 SHOWN_BYTES = 12
 MOST_OPENED = 64
 MOST_LEVELS = 1_024
@@ -26,21 +26,31 @@ MOST_LEVELS = 1_024
 
 _decoder = json.JSONDecoder(parse_int=float)
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+'
-_LEAF = rb'[\[{][^][{}"]*+(?:' + _STRING + rb'"[^][{}"]*+)*+[\]}]'
-_BRANCH = rb'[\[{][^][{}"]*+(?:(?:' + _STRING + rb'"|' + _LEAF + rb')[^][{}"]*+)*+[\]}]'
+LEAF = rb'[\[{][^][{}"]*+(?:' + _STRING + rb'"[^][{}"]*+)*+[\]}]'
+_BRANCH = rb'[\[{][^][{}"]*+(?:(?:' + _STRING + rb'"|' + LEAF + rb')[^][{}"]*+)*+[\]}]'
 # An atomic group: before Python 3.11.5 "(?:...)*+" ends in the middle of what does not match, and not before it.
 _SMALL = rb'[^][{}",]*+(?>(?:(?:' + _STRING + rb'"|' + _BRANCH + rb')[^][{}",]*+)*)'
 _TOKEN = re.compile(rb"(?:" + _SMALL + rb",){1,500}|" + _SMALL + rb'(?:([][{}])|(")|\Z)', re.DOTALL)
 """Members up to a comma, a bracket (1), the quote of a string that goes on (2), or the end of what is looked at."""
 _STRING_ON = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
-_NAME = rb'"(?!(?:type|features)")[^"\\\x00-\x1f]*+"[ \t\r\n]*+:[ \t\r\n]*+'
-_SCALAR = rb'"[^"\\\x00-\x1f]*+"|[-+.\dEe]++|true|false|null'
-_PLAIN = re.compile(
-    rb"(?:" + _NAME + rb"(?:" + _SCALAR + rb"|" + _LEAF + rb")[ \t\r\n]*+,[ \t\r\n]*+){1,1000}", re.DOTALL
-)
-"""Members of an object, with the commas behind them, that are neither its type nor its features."""
 _QUOTE, _BRACE, _COMMA = b'"{,'
 _QUOTE_FOUND = 2
+
+
+class Stretch(Protocol):
+    """Bytes of a source: what is there is before `end`."""
+
+    view: memoryview
+    end: int
+
+    @property
+    def buffer(self) -> bytes | bytearray:
+        """The same as `view`."""
+        ...
+
+    def line_at(self, position: int) -> int:
+        """Return the number of the line that holds a byte."""
+        ...
 
 
 class Pause:
@@ -68,7 +78,7 @@ class BrokenPieceError(Exception):
 
 
 def in_pieces(
-    window: Window, more: Callable[[], bool], at: Callable[[], int]
+    window: Stretch, more: Callable[[], bool], at: Callable[[], int]
 ) -> Generator[Pause, None, tuple[Any, int]]:
     """Parse the object, array or text that begins at byte `at()` of a window, and return it with its length.
 
@@ -78,7 +88,7 @@ def in_pieces(
     Raises:
         NotJSONError: If it is broken.
         BrokenPieceError: The same, where somebody else has to find out where.
-        OSError, TooLargeError: As `Window.more`.
+        OSError, TooLargeError: As `more`.
     """
     try:
         whole = _text if window.buffer[at()] == _QUOTE else _in_pieces
@@ -92,7 +102,7 @@ def in_pieces(
 
 
 def _in_pieces(
-    window: Window, more: Callable[[], bool], at: Callable[[], int]
+    window: Stretch, more: Callable[[], bool], at: Callable[[], int]
 ) -> Generator[Pause, None, tuple[Any, int]]:
     value = _Building(_emptied(window.view[at()]))
     scanned = 1
@@ -100,7 +110,7 @@ def _in_pieces(
         begin, data = at(), window.view[at() : window.end]
         stop = min(window.end, begin + scanned + PIECE_BYTES)
         within = False
-        for found in _TOKEN.finditer(window.buffer, begin + scanned, stop):
+        for count, found in enumerate(_TOKEN.finditer(window.buffer, begin + scanned, stop), 1):
             scanned = found.end() - begin
             if within := found.lastindex == _QUOTE_FOUND:
                 break
@@ -111,7 +121,10 @@ def _in_pieces(
                 return BrokenMember(reason, window.line_at(begin + place) + line - 1), value.length
             if value.length:
                 return value.whole, value.length
-        scanned = scanned if within else stop - begin
+            if count == TOKENS_A_TURN:
+                break
+        else:
+            scanned = stop - begin
         if within and not (scanned := (yield from _behind_text(window, more, at, scanned))):
             value.cut_off(window.view[at() : window.end])
         if at() + scanned >= window.end and not more():
@@ -119,7 +132,7 @@ def _in_pieces(
         yield Pause()
 
 
-def _text(window: Window, more: Callable[[], bool], at: Callable[[], int]) -> Generator[Pause, None, tuple[Any, int]]:
+def _text(window: Stretch, more: Callable[[], bool], at: Callable[[], int]) -> Generator[Pause, None, tuple[Any, int]]:
     if not (length := (yield from _behind_text(window, more, at, 1))):
         raise BrokenPieceError(0, "Unterminated string starting at")
     with window.view[at() : at() + length] as data:
@@ -127,7 +140,7 @@ def _text(window: Window, more: Callable[[], bool], at: Callable[[], int]) -> Ge
 
 
 def _behind_text(
-    window: Window, more: Callable[[], bool], at: Callable[[], int], scanned: int
+    window: Stretch, more: Callable[[], bool], at: Callable[[], int], scanned: int
 ) -> Generator[Pause, None, int]:
     """Return where a text of which so much was seen ends, behind its quotation mark; 0 where it does not."""
     begun = scanned
@@ -142,21 +155,6 @@ def _behind_text(
             return 0
         yield Pause()
     raise TooLargeError(f"a text is larger than {MOST_TEXT_BYTES >> 20} MB")
-
-
-def behind_plain_members(window: Window, at: int) -> int | None:
-    """Return where the members of an object end that begin at a byte, as far as they are easily told.
-
-    None where they look like members, and are none.
-    """
-    found = _PLAIN.match(window.buffer, at, window.end)
-    if found is None:
-        return at
-    try:
-        orjson.loads(b"{%b}" % found[0].rstrip(b", \t\r\n"))
-    except orjson.JSONDecodeError:
-        return None
-    return found.end()
 
 
 class _Building:
