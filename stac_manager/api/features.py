@@ -9,21 +9,22 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 import orjson
 
+from stac_manager.api.large import LARGE_BYTES, large_value
 from stac_manager.network.bodies import RefusedBodyError
 from stac_manager.network.decoding import DECODED_AT_ONCE_BYTES, decoded, decoded_item, in_utf_8, values
+from stac_manager.pieces import Pause
 from stac_manager.run import Breaks, did, light_turn
 
 OUTLINE_BYTES = 65_536
 TAIL_BYTES = 4_096
 """What follows the features has hardly ever more: to look for it in all of `OUTLINE_BYTES` takes as long as an item."""
-LAST_BYTES = 33_554_432
-"""What is left of a page and not longer may be its last item: if it is not, the parser ends with the first one."""
 MOST_MEMBERS = 300_000
 """A page with more of which nothing tells where they end holds no items; nor one with `MOST_STRANGE` other values."""
 MOST_STRANGE = 10_000
@@ -47,6 +48,7 @@ _TAILS = tuple(
 _TYPE, _SPACED_TYPE = b'"type":"Feature"', b'"type": "Feature"'
 _BLANK = re.compile(rb"\s*")
 _CLOSE = re.compile(rb"\s*\]")
+_COMMA = re.compile(rb"\s*,\s*")
 _BEGINNING = re.compile(rb'\{\s{0,99}"[^"\\]{0,99}"\s{0,99}:(\s{0,99}"Feature")?')  # compiled to a pattern itself
 
 
@@ -63,6 +65,7 @@ class Outline:
     begin: int
     end: int
     count: int = 0  # of the features, as far as is known before they are parsed
+    kept: list[tuple[Any, int]] = field(default_factory=list)  # a large one they begin with, and where it ends
 
     @classmethod
     def of(cls, data: bytes) -> Outline | None:
@@ -106,38 +109,81 @@ class Outline:
         if tail is None:
             return None
         outline = cls({**head, **tail}, data, begin, stop, len(ends))
-        for _ in outline.features() if name == "features" else ():
+        for _ in outline.in_turns() if name == "features" else ():
             pass
         return outline
 
-    def features(self, loads: Callable[[Any], Any] = orjson.loads) -> Iterator[Any]:
-        """Parse the features one by one. Where one ends is guessed from how the next one begins, and proved by the
-        parser: an object that parses is whole, as it ends at exactly one place. Where the guesses fail, brackets tell.
-        `DamagedPageError` is raised by the first that is no JSON."""
-        data, at, end = self.data, self.begin, self.end
-        view = memoryview(data)
-        if between := _between(data, at, end):
-            needle, further = between[0], len(between[1])
-            searched, skipping, failed, shortest = at, False, 0, end
-            while failed < GUESSES and (found := data.find(needle, searched, end)) >= 0:
-                # Behind what was skipped it may be two items, which take long to read in another way.
-                feature = _parsed(view[at : found + 1], loads, loosely=not skipping)
-                if feature is None:
-                    failed += not skipping
-                    searched, skipping = (at if skipping else found + 1), False
-                    continue
-                shortest = min(shortest, found + 1 - at)
-                at = found + 1 + further
-                searched, skipping, failed = at + int(SKIPPED_SHARE * shortest), True, 0
-                yield feature
-                del feature
-        if end - at <= LAST_BYTES and (feature := _parsed(view[at:end], loads, loosely=False)) is not None:
-            yield feature  # the last one
-            return
-        stop, left = at, MOST_STRANGE
-        empty = at == self.begin and _BLANK.fullmatch(data, at, end)
+    async def with_first(self) -> Outline:
+        """Keep the first feature, if it is large: more than one will look at it before it is delivered."""
+        breaks, large = Breaks(), large_value(self.data, self.begin, self.end)
+        near = min(self.begin + LARGE_BYTES, self.end)
+        while near < self.end and _between(self.data, self.begin, near) is None:
+            try:
+                next(large)
+            except StopIteration as ended:
+                self.kept.extend([ended.value] if ended.value else [])
+                break
+            await breaks.take()
+        return self
+
+    def features(self) -> Iterator[Any]:
+        """Parse the features one by one, for who looks at them: up to a large one that is not kept."""
+        return takewhile(lambda each: not isinstance(each, Pause), self.in_turns(keep=True))
+
+    def in_turns(self, loads: Callable[[Any], Any] = orjson.loads, *, keep: bool = False) -> Iterator[Any]:
+        """Parse the features one by one, with each `Pause` within large ones. Where one ends is guessed from how the
+        next one begins, and proved by the parser: an object that parses is whole, as it ends at exactly one place.
+        Where the guesses fail, brackets tell. `DamagedPageError` is raised by the first that is no JSON."""
+        data, at, end, stop = self.data, self.begin, self.end, self.begin
+        between, kept = _between(data, at, end), self.kept[:]
+        if not keep:
+            self.kept.clear()
+        while True:
+            if between and not kept:
+                at = yield from self._alike(at, between, loads)
+            if end - at <= LARGE_BYTES:
+                if (feature := _parsed(memoryview(data)[at:end], loads, loosely=False)) is not None:
+                    yield feature  # the last one
+                    return
+                break
+            large = kept.pop() if kept else (yield from large_value(data, at, end))
+            if large is None:
+                break
+            stop, comma = large[1], _COMMA.match(data, large[1], end)
+            yield large[0]
+            del large
+            at = comma.end() if comma else stop
+            if not comma:
+                break
+        yield from self._irregular(at, loads, may_end=at == stop)
+
+    def _alike(self, at: int, between: re.Match[bytes], loads: Callable[[Any], Any]) -> Generator[Any, None, int]:
+        """Parse features as long as the next one is not far and begins alike; return where the one after them does."""
+        data, end, view = self.data, self.end, memoryview(self.data)
+        needle, further = between[0], len(between[1])
+        searched, skipping, failed, shortest = at, False, 0, end
+        near = at + LARGE_BYTES  # so far as the end of this one is looked for
+        while failed < GUESSES and (found := data.find(needle, searched, near if near < end else end)) >= 0:
+            # Behind what was skipped it may be two items, which take long to read in another way.
+            feature = _parsed(view[at : found + 1], loads, loosely=not skipping)
+            if feature is None:
+                failed += not skipping
+                searched, skipping = (at if skipping else found + 1), False
+                continue
+            shortest = min(shortest, found + 1 - at)
+            at = found + 1 + further
+            near = at + LARGE_BYTES
+            searched, skipping, failed = at + int(SKIPPED_SHARE * shortest), True, 0
+            yield feature
+            del feature
+        return at
+
+    def _irregular(self, at: int, loads: Callable[[Any], Any], *, may_end: bool) -> Iterator[Any]:
+        """Parse the features from a place on, of which nothing tells where they end."""
+        data, view, stop, left = self.data, memoryview(self.data), at, MOST_STRANGE
+        empty = may_end and _BLANK.fullmatch(data, at, self.end)
         try:
-            for start, stop in () if empty else values(data, at, end, MOST_MEMBERS):
+            for start, stop in () if empty else values(data, at, self.end, MOST_MEMBERS):
                 feature = _parsed(view[start:stop], loads)
                 left -= not isinstance(feature, dict)
                 if left < 0 or (feature is None and data[start:stop] != b"null"):
@@ -145,7 +191,7 @@ class Outline:
                 yield feature
         except RefusedBodyError:
             raise DamagedPageError from None
-        if not _BLANK.fullmatch(data, stop, end):
+        if not _BLANK.fullmatch(data, stop, self.end):
             raise DamagedPageError
 
 
@@ -203,14 +249,14 @@ async def document_of(data: bytes, content_type: str, *, outline: bool) -> Any:
     data = in_utf_8(data, content_type)
     did(len(data))
     if outline and (found := Outline.of(data)) is not None:
-        return found
+        return await found.with_first()
     if len(data) <= WHOLE_BYTES:
         return decoded(data)
     for name in ("collections", "links"):
         if (listed := await listed_in(data, name)) is not None:
             return listed
     if (page := await asyncio.to_thread(Outline.scanned, data)) is not None:
-        return page
+        return await page.with_first()
     raise ValueError(f"it has {len(data)} bytes, and neither items nor Collections nor links")
 
 
@@ -228,7 +274,7 @@ async def _kept(listed: Outline, name: str) -> list[dict[str, Any]]:
     kept: list[dict[str, Any]] = []
     relations: Counter[str] = Counter()
     breaks = Breaks()
-    for each in listed.features():
+    for each in listed.in_turns():
         if isinstance(each, dict) and name == "links":
             relation = str(each.get("rel"))
             relations[relation] += 1

@@ -10,6 +10,7 @@ from typing import Any
 
 from stac_manager.api.cutting import times_of
 from stac_manager.api.heeded import Conditions
+from stac_manager.api.large import without_pauses
 from stac_manager.api.ownership import FOREIGN, OWN, UNCLEAR, Asked, Glance, Owner, collection_of, owner
 from stac_manager.api.paging import Page
 from stac_manager.api.query import MARGIN_SECONDS, Query
@@ -23,6 +24,7 @@ from stac_manager.geojson import WORLD
 from stac_manager.items import why_not_an_item
 from stac_manager.network.decoding import Illegible
 from stac_manager.network.links import shown
+from stac_manager.pieces import Pause
 from stac_manager.plan import Pages, Partition, Tile, Whole
 from stac_manager.protocols import Item
 from stac_manager.report import SHIFTED
@@ -136,33 +138,33 @@ class Ledger:
         is stopped ends here: others go on."""
         tally, stats, claims, clock = reading.tally, self.stats, self.claims, perf_counter
         stats.pages += page.size > 0
-        marks: list[int] = []
+        marks, near = list[int](), list[int]()  # those near hardly miss the conditions, and came over a link
         nulls = 0
         member: Any = None
-        near: list[int] = []  # those of members that hardly miss the conditions, and came over a link
         by_number = isinstance(reading.share.partition, Pages) or reading.memory.counting
         ids: set[str] | None = set() if by_number and not page.overlaps else None
         known = reading.memory.different
         before, glance = reading.share.before, Glance.at(reading.share.partition, self.conditions.asked)
-        is_new = reading.memory.own.add
-        started = clock()
-        until = started + TURN_SECONDS
+        until = (started := clock()) + TURN_SECONDS
         for member in self._joined(reading, page):
             stats.seconds_decoding += clock() - started
             if reading.stopped:
                 return
+            if type(member) is Pause:
+                yield None
+                started = clock()
+                continue
             mark, item = marked([reading.share.partition.key, tally.read, len(marks)] if member is None else member)
             marks.append(mark)
             nulls += member is None
             if item and ids is not None:
                 ids.add(member["id"])
             plain = item and glance is not None and claims.delivered is None and glance.tells(member)
-            plain = plain and is_new(mark) and not (before and any(mark in each for each in before))
+            plain = plain and reading.memory.own.add(mark) and not (before and any(mark in each for each in before))
             if taken := plain or self._is_delivered(reading, member, mark, item, page, near):
                 tally.items += 1
                 stats.completeness.items += 1
-                if self.left is not None:
-                    self.left -= 1
+                self.left = self.left and self.left - 1
                 yield member
                 if self.left == 0:
                     return
@@ -184,8 +186,8 @@ class Ledger:
     def _joined(self, reading: Reading, page: Page) -> Iterator[Any]:
         """Give the members of a page, and the last one of the page before it if that did not come: Items in between may
         be lost then. Where other hands read that page it may still come."""
-        members, memory = page.with_overlap(self._loads), reading.memory
-        before = next(members, None) if page.overlaps and not reading.stopped else None
+        members, memory = page.in_turns(self._loads), reading.memory
+        before = next(without_pauses(members), None) if page.overlaps and not reading.stopped else None
         if before is None or (mark := marked(before)[0]) in memory.own or mark in memory.others:
             return members
         if collection_of(before) is None:
@@ -198,14 +200,13 @@ class Ledger:
 
     def mark_if_meant(self, member: dict[str, Any], partition: Partition) -> int | None:
         """The mark of an item that a partition owns and that meets the conditions of the search, else None."""
-        if owner(member, partition) is not OWN or not self.conditions.asked.means(member):
-            return None
+        meant = owner(member, partition) is OWN and self.conditions.asked.means(member)
         mark, item = marked(member)
-        return mark if item else None
+        return mark if meant and item else None
 
     def is_new(self, reading: Reading, marks: Iterable[int]) -> bool:
         """Whether one of these items of a reading did not come, to it or to others before."""
-        before = [*reading.before, *filter(None, [self.claims.delivered])]
+        before = [*reading.before, self.claims.delivered or ()]
         return any(all(mark not in seen for seen in before) for mark in marks)
 
     def failed_pages(self, reading: Reading) -> None:
@@ -213,9 +214,8 @@ class Ledger:
         reading.ending.shifted = reading.ending.shifted or reading.ending.error
         part = reading.share.partition
         part_is_named = self.claims.alone is None or any(together(each, part, MARGINS) for each in self._unread)
-        if reading.share.failing and part_is_named:  # there already, or in the end
-            return
-        self.failures.add(shown(reading.first.url), f"a page of it cannot be had: {reading.ending.error}")
+        if not (reading.share.failing and part_is_named):  # there already, or in the end
+            self.failures.add(shown(reading.first.url), f"a page of it cannot be had: {reading.ending.error}")
 
     def report(self, reading: Reading, query: Query, *, last: bool) -> None:
         """Report on a partition; where it cannot be had, as the one beside it, on both together."""
@@ -235,8 +235,8 @@ class Ledger:
 
     def skipped(self, reading: Reading) -> None:
         """Take note of items that nobody can have, each once: something came behind them, or the end."""
+        self.totals.failed += len(reading.memory.unnamed)
         for error in reading.memory.unnamed:
-            self.totals.failed += 1
             self.failures.add(shown(reading.first.url), f"an item cannot be had: {error}")
         reading.memory.unnamed = []
 
@@ -258,19 +258,18 @@ class Ledger:
             return False
         if self._came_before(reading, mark, unclear=verdict is UNCLEAR):
             return False
-        if not meant:
-            if not self.conditions.heeded:
-                self._leave_out(reading, 1)
-            else:
-                near.append(mark)
-            return False
         illegible = str(member) if isinstance(member, Illegible) else None
-        if not item and (reason := illegible or why_not_an_item(member, partial=True)):
+        if not meant and self.conditions.heeded:
+            near.append(mark)
+        elif not meant:
+            self._leave_out(reading, 1)
+        elif not item and (reason := illegible or why_not_an_item(member, partial=True)):
             reading.tally.failed += 1
             self.totals.failed += 1
             self.failures.add(page.url, reason)
-            return False
-        return True
+        else:
+            return True
+        return False
 
     def _owner(self, reading: Reading, member: Any, meant: bool) -> Owner:
         lost = not meant and reading.ending.problem == LOST

@@ -61,17 +61,18 @@ class Page:
         """Give the Collections of its members."""
         return set(map(collection_of, self.objects()))
 
-    def features(self, loads: Callable[[Any], Any] | None = None) -> Iterator[Any]:
-        """Give the members, not yet checked, parsed one by one by `loads` where they are not parsed yet: a page may
-        turn out to be damaged by that."""
-        members = self.with_overlap(loads)
+    def features(self) -> Iterator[Any]:
+        """Give the members, not yet checked, for who looks at them, as far as none is large: a page may turn out to be
+        damaged by that."""
+        members = iter(self.members) if isinstance(self.members, list) else self.members.features()
         if self.overlaps:
             next(members, None)
         return members
 
-    def with_overlap(self, loads: Callable[[Any], Any] | None = None) -> Iterator[Any]:
-        """The same with the last member of the page before it, if it begins with that."""
-        return iter(self.members) if isinstance(self.members, list) else self.members.features(loads or orjson.loads)
+    def in_turns(self, loads: Callable[[Any], Any] | None = None) -> Iterator[Any]:
+        """Give all of them, each parsed by `loads` where it is not parsed yet, with a `Pause` within large ones; the
+        last member of the page before, too, if it begins with that."""
+        return iter(self.members) if isinstance(self.members, list) else self.members.in_turns(loads or orjson.loads)
 
     def first_member(self) -> Any:
         """Give the first member, None where there is none to be read."""

@@ -2,14 +2,18 @@
 
 import json
 from typing import Any
+from unittest import mock
 
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stac_manager import pieces
 from stac_manager.api import features as features_module
-from stac_manager.api.features import DamagedPageError, Outline
+from stac_manager.api.features import DamagedPageError, Outline, document_of
+from stac_manager.api.large import without_pauses
+from stac_manager.pieces import Pause
 
 # Texts that look like the seams that are looked for, and other values.
 SEAMS = st.sampled_from(['},{"type":"Feature"', '"},{"id":', '],"links":[', "}", '\\"', "é", ""])
@@ -85,7 +89,7 @@ def test_features_that_begin_in_many_ways_are_parsed_one_by_one_as_well() -> Non
         parsed.append(bytes(data))
         return value
 
-    assert list(outline.features(loads)) == [*features, [], "x", None, 5]
+    assert list(outline.in_turns(loads)) == [*features, [], "x", None, 5]
     assert len(parsed) == 13
 
 
@@ -102,6 +106,41 @@ def test_damage_among_the_features_is_found(features: list[Any], data: st.DataOb
             list(outline.features())
     with pytest.raises(orjson.JSONDecodeError):
         orjson.loads(damaged)
+
+
+@given(st.lists(ITEMS | VALUES, max_size=8), SEPARATORS, st.integers(1, 200))
+def test_large_features_are_the_same_in_pieces(features: list[Any], separators: tuple[str, str], large: int) -> None:
+    outline = Outline.of(document(features, separators))
+    with mock.patch.object(features_module, "LARGE_BYTES", large):
+        assert outline is None or list(without_pauses(outline.in_turns())) == features
+
+
+LARGE = [
+    {"type": "Feature", "id": "vertices", "geometry": {"coordinates": [[[number, 0.5] for number in range(5_000)]]}},
+    {"type": "Feature", "id": "assets", "assets": {f"a{number}": {"href": "x"} for number in range(2_000)}},
+    {"type": "Feature", "id": "brackets", "properties": {"n": [[[[[[[number]]]]]] for number in range(2_000)]}},
+]
+
+
+@pytest.mark.parametrize("large", LARGE, ids=lambda item: item["id"])
+@pytest.mark.parametrize("place", [0, 2, 4])
+@pytest.mark.parametrize("counted", [False, True])
+async def test_a_large_feature_is_parsed_once_and_in_turns(
+    large: Any, place: int, counted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A million members took seconds in which nothing else ran, three times."""
+    monkeypatch.setattr(features_module, "LARGE_BYTES", 5_000)
+    monkeypatch.setattr(pieces, "PIECE_BYTES", 5_000)
+    items = [{"type": "Feature", "id": str(number)} for number in range(4)]
+    items.insert(place, large)
+    outline = await document_of(document(items, numberReturned=5 if counted else None), "", outline=True)
+    assert isinstance(outline, Outline)
+    assert list(outline.features()) == items[:place] if place else next(outline.features()) == large
+    with mock.patch.object(orjson, "loads", side_effect=orjson.loads) as loads:
+        found = list(outline.in_turns(loads))
+    assert list(without_pauses(found)) == items
+    assert max(len(call.args[0]) for call in loads.call_args_list) < 12_000
+    assert [each for each in found if type(each) is Pause] or not place
 
 
 def test_an_empty_page_that_says_it_is_full_is_read_at_once() -> None:
