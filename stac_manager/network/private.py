@@ -48,7 +48,8 @@ def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
 
 
 class GuardedResolver(aiohttp.ThreadedResolver):
-    """Looks names up, and refuses those that lead into a private network, unless the source is in one itself.
+    """Looks names up, and refuses those that lead into a private network, unless the source is in one itself: by its
+    first look-up, as the later ones are the server's to choose (DNS rebinding).
 
     Args:
         source: The host of the source.
@@ -58,13 +59,13 @@ class GuardedResolver(aiohttp.ThreadedResolver):
     def __init__(self, source: str | None, trusted: Collection[str] = ()) -> None:
         super().__init__()
         self._source, self._trusted = source, trusted
-        self._private = is_private(source)
+        self._private: bool | None = is_private(source) or None
 
     async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[Any]:
         found = await super().resolve(host, port, family)
         private = any(is_private(each["host"]) for each in found)
-        if host == self._source:
-            self._private |= private
+        if host == self._source and self._private is None:
+            self._private = private
         elif private and not self._private and host not in self._trusted:
             raise PrivateAddressError(host)
         return found
