@@ -31,7 +31,7 @@ from stac_manager.context import FailureCollector
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.limiter import Limiter, limiter
 from stac_manager.network.connection import Connection
-from stac_manager.network.discreet import Discreet, without
+from stac_manager.network.discreet import LEFT_OUT, Discreet, silence
 from stac_manager.network.pool import Pool
 from stac_manager.network.retrying import SearchEndsError
 from stac_manager.owning import owning
@@ -94,11 +94,11 @@ async def opened(
         try:
             yield Session(level, fetcher, Planner(config, collection_id, fetcher))
         except (SearchEndsError, DataProcessingError) as error:
-            words = without(client.wire.credentials.hidden, str(error))
-            stats.completeness.status, stats.completeness.problems = "incomplete", [words]
-            if isinstance(error, DataProcessingError) and words == str(error):
+            silence(error, client.wire.credentials.hidden, LEFT_OUT)
+            stats.completeness.status, stats.completeness.problems = "incomplete", [str(error)]
+            if isinstance(error, DataProcessingError):
                 raise
-            raise DataProcessingError(words) from None
+            raise DataProcessingError(str(error)) from None
 
 
 async def search(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 
 from stac_manager.context import FAILURES_KEPT, FailureCollector, OwnFailures
-from stac_manager.exceptions import StacManagerError
 from stac_manager.network.secrets import Secrets
 
 LEFT_OUT = "what the server says has credentials in it, and is left out"
@@ -19,7 +18,7 @@ def without(secrets: Iterable[Secrets], text: str, instead: str = LEFT_OUT) -> s
     return instead if any(each.are_in(text) for each in secrets) else text
 
 
-def silence(error: StacManagerError, secrets: Collection[Secrets], instead: str) -> None:
+def silence(error: Exception, secrets: Collection[Secrets], instead: str) -> None:
     """Leave no credentials in an error, nor in what has led to it."""
     if secrets:
         error.__cause__ = error.__context__ = None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from base64 import b32encode, b64encode
+from base64 import b32encode, b64encode, urlsafe_b64decode
 from collections.abc import Mapping
+from functools import partial
 from html import unescape
 from unicodedata import normalize
 from urllib.parse import parse_qsl, unquote_plus
@@ -19,8 +20,11 @@ _NO_LETTERS = re.compile(r"[^0-9a-z]+")
 _ESCAPES = re.compile(
     r"(?:\\u([0-9a-fA-F]{4})|(?:\\x|\b0x)([0-9a-fA-F]{2})|\\([0-3][0-7]{2})|\\u\{([0-9a-fA-F]{1,5})\})"
 )
+_BASE64 = re.compile(r"(?:[\w+/-]{4}){3,}(?:[\w+/-]{2,3})?", re.ASCII)
+_URL_SAFE = str.maketrans("+/", "-_")
 _NUMBERS = re.compile(r"\b\d{2,3}\b")
-MOST_UNQUOTED = 4
+MOST_UNDONE = 4
+"""So often a text is taken for one that was written in another way: a server puts what it escaped into a URL."""
 _SECRET_NAME = re.compile("auth|cookie|key|pass|secret|sig|token", re.IGNORECASE)
 
 
@@ -63,12 +67,11 @@ class Secrets:
 
     def are_in(self, text: str) -> bool:
         """Tell whether a text has part of a secret: encoded, escaped, in other case, or broken in pieces."""
-        plain = _ESCAPES.sub(_unescaped, text)
-        unquoted = [plain]
-        for _ in range(MOST_UNQUOTED):
-            unquoted.append(unquote_plus(unquoted[-1]))
-        as_numbers = "".join(chr(int(number)) for number in _NUMBERS.findall(text))
-        forms = {text, *unquoted, unescape(plain), normalize("NFKC", plain), as_numbers}
+        forms, latest = {text}, {text}
+        for _ in range(MOST_UNDONE):
+            latest = {undo(form) for form in latest for undo in _UNDO} - forms
+            forms |= latest
+        forms |= {"".join(chr(int(number)) for number in _NUMBERS.findall(form)) for form in forms}
         for form in forms | {form[::-1] for form in forms}:
             letters = _letters(form)
             windows = (letters[start : start + SECRET_CHARACTERS] for start in range(len(letters)))
@@ -77,8 +80,17 @@ class Secrets:
         return False
 
 
-def _unescaped(found: re.Match[str]) -> str:
-    return chr(int(found[3], 8) if found[3] else int(found[1] or found[2] or found[4], 16))
+def _without_escapes(text: str) -> str:
+    return _ESCAPES.sub(
+        lambda found: chr(int(found[3], 8) if found[3] else int(found[1] or found[2] or found[4], 16)), text
+    )
+
+
+def _from_base64(text: str) -> str:
+    return _BASE64.sub(lambda found: urlsafe_b64decode(found[0].translate(_URL_SAFE) + "===").decode("latin-1"), text)
+
+
+_UNDO = (_without_escapes, unquote_plus, unescape, partial(normalize, "NFKC"), _from_base64)
 
 
 def _letters(text: str) -> str:

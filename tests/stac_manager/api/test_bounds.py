@@ -6,8 +6,10 @@ import asyncio
 import base64
 import gzip
 import json
+import socket
 import zlib
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 from unittest import mock
 from urllib.parse import quote
@@ -25,7 +27,7 @@ from stac_manager.network.credentials import Credentials
 from stac_manager.network.discreet import LONGEST_TEXT, silence, without
 from stac_manager.network.links import refuse_foreign
 from stac_manager.network.messages import LEFT_OUT, Secrets, of_error, server_message
-from stac_manager.network.private import is_private
+from stac_manager.network.private import GuardedResolver, PrivateAddressError, is_private
 from stac_manager.network.retrying import Decision, Fault, Tries, decide
 
 TOKEN = "s3cret/Token+value=="
@@ -51,6 +53,11 @@ SECRETS = Secrets({"Authorization": f"Bearer {TOKEN}", "X-Key": "k3y-0000-1111-2
         "no such token " + " ".join(f"0x{character:02x}" for character in TOKEN.encode()),
         "no such token " + "".join(f"\\u{{{ord(character):x}}}" for character in TOKEN),
         f"no such token {list(TOKEN.encode())}",
+        "no such token " + quote("".join(f"\\u{ord(character):04x}" for character in TOKEN)),
+        "no such token " + quote("".join(f"&#{ord(character)};" for character in TOKEN)),
+        "no such token " + quote(f"{list(TOKEN.encode())}"),
+        f"no such token {base64.b64encode(base64.b64encode(TOKEN.encode())).decode()}",
+        f"no such token {quote(base64.b64encode(quote(TOKEN).encode()).decode())}",
         f"no such token {TOKEN[:-4]}...",
         "wrong key k3y 0000 1111 2222",
     ],
@@ -117,6 +124,19 @@ def test_private_networks(host: str, private: bool) -> None:
             refuse_foreign(link, URL("https://example.org/"))
     else:
         refuse_foreign(link, URL("https://example.org/"))
+
+
+@pytest.mark.parametrize(("found", "refused"), [(["8.8.8.8", "127.0.0.1"], 1), (["10.0.0.1", "10.0.0.2"], None)])
+async def test_the_first_look_up_tells_whether_a_source_is_private(
+    found: list[str], refused: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Later ones are the server's to choose (DNS rebinding)."""
+    resolver = GuardedResolver("a.example")
+    for number, address in enumerate(found):
+        answer = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 80))]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, answer=answer, **__: answer)
+        with pytest.raises(PrivateAddressError) if number == refused else nullcontext():
+            assert (await resolver.resolve("a.example", 80))[0]["host"] == address
 
 
 @pytest.mark.parametrize("link", ["file:///etc/passwd", "ftp://example.org/x", "javascript:alert(1)"])

@@ -225,6 +225,21 @@ async def test_a_wrong_option_is_named(options: dict[str, Any], words: str) -> N
         await ids("https://127.0.0.1:9/", **options)
 
 
+async def test_no_error_nor_what_led_to_it_repeats_credentials_from_a_redirect() -> None:
+    async def repeating(request: web.Request) -> web.StreamResponse:
+        if request.path == "/search":
+            raise web.HTTPFound(f"/{request.headers['X-Key']}/{'search' * (request.query_string == '')}")
+        return await one_item(request) if request.path == "/" else web.json_response({"type": "Catalog"})
+
+    async with serving(repeating) as port:
+        with pytest.raises(DataProcessingError, match="credentials") as raised:
+            await ids(f"http://127.0.0.1:{port}/", headers={"X-Key": "s3cret-word-0123"})
+    error: BaseException | None = raised.value
+    while error is not None:
+        assert "s3cret" not in repr(error)
+        error = error.__cause__ or error.__context__
+
+
 async def test_netrc_is_for_its_host_and_a_header_comes_first(tmp_path: Path) -> None:
     seen: list[str | None] = []
 
