@@ -21,8 +21,7 @@ MOST_TEXT_BYTES = 67_108_864
 TOKENS_A_TURN = 20_000
 SHOWN_BYTES = 12
 MOST_OPENED = 64
-MOST_LEVELS = 1_024
-"""The parser's own limit."""
+MOST_LEVELS = 1_024  # the parser's own limit
 
 _decoder = json.JSONDecoder(parse_int=float)
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+'
@@ -54,7 +53,7 @@ class Stretch(Protocol):
 
 
 class Pause:
-    """Comes in place of a member where much was passed over, so that others can have their turn."""
+    """Comes in place of a member where much was passed over: others can have their turn."""
 
 
 class Whole:
@@ -78,12 +77,13 @@ class BrokenPieceError(Exception):
 
 
 def in_pieces(
-    window: Stretch, more: Callable[[], bool], at: Callable[[], int]
+    window: Stretch, more: Callable[[], bool], at: Callable[[], int], loosely: Callable[[bytes], Any] | None = None
 ) -> Generator[Pause, None, tuple[Any, int]]:
     """Parse the object, array or text that begins at byte `at()` of a window, and return it with its length.
 
     Args:
         more: Reads further; `at()` and the window's bytes may have moved then.
+        loosely: Parses what orjson refuses; None where that breaks the value.
 
     Raises:
         NotJSONError: If it is broken.
@@ -91,8 +91,9 @@ def in_pieces(
         OSError, TooLargeError: As `more`.
     """
     try:
-        whole = _text if window.buffer[at()] == _QUOTE else _in_pieces
-        return (yield from whole(window, more, at))
+        if window.buffer[at()] == _QUOTE:
+            return (yield from _text(window, more, at))
+        return (yield from _in_pieces(window, more, at, loosely))
     except BrokenPieceError as error:
         if error.place is None:
             raise
@@ -102,9 +103,9 @@ def in_pieces(
 
 
 def _in_pieces(
-    window: Stretch, more: Callable[[], bool], at: Callable[[], int]
+    window: Stretch, more: Callable[[], bool], at: Callable[[], int], loosely: Callable[[bytes], Any] | None
 ) -> Generator[Pause, None, tuple[Any, int]]:
-    value = _Building(_emptied(window.view[at()]))
+    value = _Building(_emptied(window.view[at()]), loosely)
     scanned = 1
     while True:
         begin, data = at(), window.view[at() : window.end]
@@ -165,7 +166,8 @@ class _Building:
         length: Of its text, then.
     """
 
-    def __init__(self, empty: Any) -> None:
+    def __init__(self, empty: Any, loosely: Callable[[bytes], Any] | None) -> None:
+        self._loosely = loosely
         self.whole: Any = None
         self.length = 0
         self._opened: list[tuple[Any, Any]] = [(empty, None)]
@@ -223,12 +225,11 @@ class _Building:
             return orjson.loads(text)
         except orjson.JSONDecodeError as error:
             try:
-                found = _leniently(text)
+                found = self._loosely(text) if self._loosely else _leniently(text)
             except BrokenPieceError as worse:
-                if worse.place is None or worse.place >= len(text) - 1:  # the bracket put behind the piece
-                    raise BrokenPieceError from None
-                raise BrokenPieceError(self._mark - 1 + worse.place, worse.said) from None
-            if self.broken is None:
+                known = worse.place is not None and worse.place < len(text) - 1  # not the bracket put behind the piece
+                raise BrokenPieceError(self._mark - 1 + (worse.place or 0) if known else None, worse.said) from None
+            if self.broken is None and self._loosely is None:
                 self.broken = why_not_json(error, memoryview(text)), self._mark, error.lineno
             return found
 

@@ -140,7 +140,9 @@ class Outline:
             self.kept.clear()
         while True:
             if between and not kept:
-                at = yield from self._alike(at, between, loads)
+                at, alike = yield from self._alike(at, between, loads)
+                if not alike:
+                    break
             if end - at <= LARGE_BYTES:
                 if (feature := _parsed(memoryview(data)[at:end], loads, loosely=False)) is not None:
                     yield feature  # the last one
@@ -157,8 +159,11 @@ class Outline:
                 break
         yield from self._irregular(at, loads, may_end=at == stop)
 
-    def _alike(self, at: int, between: re.Match[bytes], loads: Callable[[Any], Any]) -> Generator[Any, None, int]:
-        """Parse features as long as the next one is not far and begins alike; return where the one after them does."""
+    def _alike(
+        self, at: int, between: re.Match[bytes], loads: Callable[[Any], Any]
+    ) -> Generator[Any, None, tuple[int, bool]]:
+        """Parse features as long as the next one is not far and begins alike; return where the one after them does, and
+        whether that told where they end."""
         data, end, view = self.data, self.end, memoryview(self.data)
         needle, further = between[0], len(between[1])
         searched, skipping, failed, shortest = at, False, 0, end
@@ -176,7 +181,7 @@ class Outline:
             searched, skipping, failed = at + int(SKIPPED_SHARE * shortest), True, 0
             yield feature
             del feature
-        return at
+        return at, failed < GUESSES
 
     def _irregular(self, at: int, loads: Callable[[Any], Any], *, may_end: bool) -> Iterator[Any]:
         """Parse the features from a place on, of which nothing tells where they end."""

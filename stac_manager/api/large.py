@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
-from stac_manager.broken import BrokenMember, NotJSONError, TooLargeError
+from stac_manager.network.decoding import Illegible, loose_value
 from stac_manager.pieces import BrokenPieceError, Pause, in_pieces
 
 LARGE_BYTES = 2_097_152
@@ -23,15 +23,23 @@ class _Body:
 
 
 def large_value(data: bytes, at: int, end: int) -> Generator[Pause, None, tuple[Any, int] | None]:
-    """Parse the object or array that begins here, and return it with the place where it ends; None where it is none, or
-    none that is read so."""
+    """Parse the object or array that begins here, as `decoded_item` does, and return it with the place where it ends;
+    None where it is none, or none that is read so."""
+    illegible = False
+
+    def loosely(piece: bytes) -> Any:
+        nonlocal illegible
+        value, legible = loose_value(piece)
+        illegible |= not legible
+        return value
+
     if data[at : at + 1] not in (b"{", b"["):
         return None
     try:
-        value, length = yield from in_pieces(_Body(data, end), lambda: False, lambda: at)
-    except (NotJSONError, TooLargeError, BrokenPieceError):
+        value, length = yield from in_pieces(_Body(data, end), lambda: False, lambda: at, loosely)
+    except (ValueError, RecursionError, BrokenPieceError):
         return None
-    return None if isinstance(value, BrokenMember) else (value, at + length)
+    return (Illegible.of(value) if illegible else value), at + length
 
 
 def without_pauses(members: Iterable[Any]) -> Iterator[Any]:

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, Self
 
 import orjson
 
@@ -35,6 +35,13 @@ class Illegible(str):
 
     __slots__ = ()
 
+    @classmethod
+    def of(cls, item: Any) -> Self:
+        """Say which item it is."""
+        name = item.get("id") if isinstance(item, dict) else None
+        which = f"item {name.replace(NO_TEXT, '?')!r}: " if isinstance(name, str) else ""
+        return cls(f"{which}a text is not valid UTF-8")
+
 
 def decoded(data: bytes) -> Any:
     """Parse JSON, or raise ValueError; the garbage collector is off: thousands of new dicts would start it many times.
@@ -55,9 +62,8 @@ def decoded(data: bytes) -> Any:
 
 def _loosely_decoded(data: bytes) -> Any:
     try:
-        text = _text_of(data)
-        document = _loads(text)
-        if NO_TEXT not in text:
+        document, legible = loose_value(data)
+        if legible:
             return document
         if isinstance(document, dict) and isinstance(features := document.get("features"), list):
             document["features"] = list(map(_legible, features))
@@ -66,9 +72,11 @@ def _loosely_decoded(data: bytes) -> Any:
         raise ValueError("too deeply nested") from None
 
 
-def _loads(text: str) -> Any:
+def loose_value(data: bytes) -> tuple[Any, bool]:
+    """Parse JSON with the standard library, or raise ValueError; tell whether it is all text."""
+    text = _text_of(data)
     try:
-        return json.loads(text, strict=False)
+        return json.loads(text, strict=False), NO_TEXT not in text
     except json.JSONDecodeError:
         raise
     except ValueError:  # what Python says is for programmers
@@ -85,11 +93,7 @@ def decoded_item(data: bytes | memoryview) -> Any:
 
 
 def _legible(item: Any) -> Any:
-    if NO_TEXT not in json.dumps(item, ensure_ascii=False):
-        return item
-    name = item.get("id") if isinstance(item, dict) else None
-    which = f"item {name.replace(NO_TEXT, '?')!r}: " if isinstance(name, str) else ""
-    return Illegible(f"{which}a text is not valid UTF-8")
+    return Illegible.of(item) if NO_TEXT in json.dumps(item, ensure_ascii=False) else item
 
 
 def _text_of(data: bytes) -> str:

@@ -13,6 +13,7 @@ from stac_manager import pieces
 from stac_manager.api import features as features_module
 from stac_manager.api.features import DamagedPageError, Outline, document_of
 from stac_manager.api.large import without_pauses
+from stac_manager.network.decoding import decoded
 from stac_manager.pieces import Pause
 
 # Texts that look like the seams that are looked for, and other values.
@@ -141,6 +142,37 @@ async def test_a_large_feature_is_parsed_once_and_in_turns(
     assert list(without_pauses(found)) == items
     assert max(len(call.args[0]) for call in loads.call_args_list) < 12_000
     assert [each for each in found if type(each) is Pause] or not place
+
+
+@pytest.mark.parametrize("odd", [b"NaN", b'"a\tb"', b'"\xff"', b"1e999"])
+@pytest.mark.parametrize("place", [0, 1])
+def test_what_only_the_standard_library_reads_of_a_large_feature_is_read_in_turns(
+    odd: bytes, place: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(features_module, "values", None)  # brackets are not counted
+    monkeypatch.setattr(pieces, "PIECE_BYTES", 1_000)
+    items = [{"type": "Feature", "id": "small"}, {"type": "Feature", "id": "small"}]
+    items.insert(place, {"type": "Feature", "id": "large", "n": ["@", *range(2_000)]})
+    data = document(items).replace(b'"@"', odd)
+    outline = Outline.of(data)
+    assert outline is not None
+    with mock.patch.object(features_module, "LARGE_BYTES", 2_000):
+        found = list(outline.in_turns())
+    assert len(found) > 8
+    assert repr(list(without_pauses(found))) == repr(decoded(data)["features"])
+
+
+@pytest.mark.parametrize("order", [ALIKE, IN_TWO_WAYS])
+def test_features_of_many_orders_are_not_guessed_again_and_again(
+    order: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = [dict(order[number % 2], n=number) for number in range(200)]
+    outline = Outline.of(document(items))
+    assert outline is not None
+    monkeypatch.setattr(features_module, "LARGE_BYTES", 1_000)
+    with mock.patch.object(orjson, "loads", side_effect=orjson.loads) as loads:
+        assert list(without_pauses(outline.in_turns(loads))) == items
+    assert loads.call_count < 220
 
 
 def test_an_empty_page_that_says_it_is_full_is_read_at_once() -> None:
