@@ -23,6 +23,7 @@ ASSUMED_RUN_SPREAD = 0.03  # what is taken for that swing while it is not known:
 LEAST_RUN_SPREAD = 0.005
 DISTURBED, LEAST_DISTURBANCE = 5.0, 0.1
 """A round counts as disturbed so many robust standard deviations above the others, and by this fraction at least."""
+UNLIKE_BEFORE = 9.0  # so many times the variance of the runs before within a run: it was disturbed
 QUARTILES_EFFICIENCY = 0.37  # quartiles know as much of a spread as this share of the samples
 MOST_RANKED = 200  # samples of a side that are compared with each of the other
 _FURTHEST = 700.0  # the largest logarithm: two samples can be so unsure that their ratio is no number any more
@@ -134,28 +135,36 @@ def between_runs(
 ) -> Difference | None:
     """Compare runs that took place at different times; each is the list of its samples, or of its one value.
 
-    The error has two parts: the swing from run to run, and, while that is assumed and not measured, what the samples
-    of each side leave open. Student's t with the degrees of freedom of Welch and Satterthwaite; in the second case the
-    ranks of the samples must agree. What is `steady`, such as memory, has the first part alone. None where the swing is
-    not known and the samples cannot tell either: one on a side, or all the same.
+    The error has two parts: the swing from run to run, and, while that is assumed and not measured, or the later
+    samples scatter unlike those before, what the samples of each side leave open. Student's t with the degrees of
+    freedom of Welch and Satterthwaite; with both parts the ranks of the samples must agree. What is `steady`, such as
+    memory, has the first part alone. None where the swing is not known and the samples cannot tell either: one on a
+    side, or all the same.
     """
     before, after = _log_medians(base), _log_medians(head)
     shift = statistics.median(after) - statistics.median(before)
     swing = spread.deviation**2 * (1 / len(before) + 1 / len(after))
-    if spread.is_known or steady:
+    if steady:
         return _student(shift, [(swing, spread.degrees)])
     inside = [_variance_inside(side) for side in (base, head)]
+    if spread.is_known and not _is_disturbed(inside[0], inside[1], sum(map(len, base)), sum(map(len, head))):
+        return _student(shift, [(swing, spread.degrees)])
     if not all(degrees for _, degrees in inside) or not any(variance for variance, _ in inside):
         return None
     return _as_ranks_agree(_student(shift, [(swing, spread.degrees), *inside]), base, head, swing)
 
 
-def run_spread(runs: Sequence[Sequence[float]]) -> RunSpread:
+def _is_disturbed(base: _Part, head: _Part, of_base: int, of_head: int) -> bool:
+    """Whether the samples of the later runs scatter far more than those before, whose scatter the swing tells."""
+    return bool(base[1] and head[1]) and head[0] * of_head > UNLIKE_BEFORE * base[0] * of_base
+
+
+def run_spread(runs: Sequence[Sequence[float]], assumed: float = ASSUMED_RUN_SPREAD) -> RunSpread:
     """Learn the swing from the differences between neighbouring runs, cut off at three robust deviations, so that a
     lasting change does not count. They share a run, which is worth a third of them (von Neumann 1941).
     """
     if len(runs) < MINIMUM_RUNS:
-        return RunSpread(ASSUMED_RUN_SPREAD, math.inf, is_known=False)
+        return RunSpread(assumed, math.inf, is_known=False)
     medians = _log_medians(runs)
     differences = [after - before for before, after in pairwise(medians)]
     most = 3 * statistics.median(map(abs, differences)) * _MAD_TO_DEVIATION
@@ -194,7 +203,7 @@ def _as_ranks_agree(
 
     Where the samples of a run lie in two heaps, its median falls into one of them by chance. The median of all ratios
     of two samples does not; its interval is that of Hodges and Lehmann (Hollander, Wolfe and Chicken, 4.3, for large
-    samples), made wider by the swing from run to run.
+    samples), made wider by that of the swing from run to run.
     """
     import numpy as np
 
@@ -204,9 +213,8 @@ def _as_ranks_agree(
     shifts = np.sort(np.subtract.outer(other, one), axis=None)
     half = len(shifts) / 2
     cut = max(0, int(half - _TWO_SIDED * math.sqrt(half * (len(one) + len(other) + 1) / 6)))
-    middle = float(np.median(shifts))
-    low, high = (middle + way * math.hypot(middle - end, _TWO_SIDED * math.sqrt(swing))
-                 for way, end in ((-1, shifts[cut]), (1, shifts[-1 - cut])))  # fmt: skip
+    reach = _TWO_SIDED * math.sqrt(swing)
+    low, high = float(shifts[cut]) - reach, float(shifts[-1 - cut]) + reach
     if (low > 0 and found.ratio > 1) or (high < 0 and found.ratio < 1):
         return found
     ends = min(found.low, math.exp(max(-_FURTHEST, low))), max(found.high, math.exp(min(_FURTHEST, high)))

@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from statistics import median
@@ -12,7 +12,7 @@ from tools.words import clipped, percent, plural, quantity
 
 from . import certainty
 from .certainty import Samples
-from .metrics import Measured, Metric, Run, metric_of
+from .metrics import Measured, Metric, Nature, Run, metric_of
 from .verdicts import EXIT_CODES, Finding, Row, Status, counted, exact_verdict, overall, rows_of
 
 _Side = Sequence[tuple[str, Measured]]  # by commit, oldest first
@@ -150,19 +150,33 @@ def _findings(before: Sequence[Run], after: Sequence[Run]) -> Iterator[Finding]:
         last = (series for run in old if run.commit == before[-1].commit for series in run.series)
         missed = (x for x in last if x.name not in names and versions.get(x.benchmark, x.version) == x.version)
         known = {series.name for run in old for series, one in run.series.items() if one.status != "n/a"}
+        swing = _usual_swing(old)
         for series in (*every, *dict.fromkeys(missed)):
             metric = metric_of(series)
             sides = [[(run.commit, run.series[series]) for run in runs if series in run.series] for runs in (old, new)]
             row = _missing(Row(series, environment), *sides, is_known=series.name in known)
             if metric is not None and row is not None:
-                yield Finding(row, metric) if row.evidence else _of_history(row, metric, *sides)
+                yield Finding(row, metric) if row.evidence else _of_history(row, metric, swing, *sides)
 
 
-def _of_history(row: Row, metric: Metric, before: _Side, after: _Side) -> Finding:
+def _usual_swing(runs: Sequence[Run]) -> dict[Nature, float]:
+    """How much most benchmarks of a kind swing here: taken for one that is too new to show it, if it is no less than
+    what is assumed anyway."""
+    found: dict[Nature, list[float]] = {}
+    for series in dict.fromkeys(series for run in runs for series in run.series):
+        metric = metric_of(series)
+        measured = [run.series[series] for run in runs if series in run.series]
+        samples = [one.sample for one in measured if one.status == "ok"]
+        if metric is not None and len(samples) >= certainty.MINIMUM_RUNS and min(map(min, samples)) > 0:
+            found.setdefault(metric.nature, []).append(certainty.run_spread(samples).deviation)
+    return {nature: max(certainty.ASSUMED_RUN_SPREAD, median(every)) for nature, every in found.items()}
+
+
+def _of_history(row: Row, metric: Metric, swing: Mapping[Nature, float], before: _Side, after: _Side) -> Finding:
     good: list[list[Samples]] = [
         [(commit, one.sample) for commit, one in side if one.status == "ok"] for side in (before, after)
     ]
-    finding = _compare_history(row, metric, *good)
+    finding = _compare_history(row, metric, swing.get(metric.nature, certainty.ASSUMED_RUN_SPREAD), *good)
     states = [one.status for _, one in before]
     failed = "failed" in states[states.index("ok") :] and finding.basis
     return replace(finding, basis=f"{finding.basis}; it failed in between") if failed else finding
@@ -221,7 +235,9 @@ def _compare_rounds(
     return Finding(row, metric, difference, basis, len(calm))
 
 
-def _compare_history(row: Row, metric: Metric, before: Sequence[Samples], after: Sequence[Samples]) -> Finding:
+def _compare_history(
+    row: Row, metric: Metric, assumed: float, before: Sequence[Samples], after: Sequence[Samples]
+) -> Finding:
     values = {commit: median(samples) for commit, samples in (*before, *after)}
     every = [value for _, samples in (*before, *after) for value in samples]
     if min(every) < 0:
@@ -238,7 +254,7 @@ def _compare_history(row: Row, metric: Metric, before: Sequence[Samples], after:
     if has_zero:  # a count that may be 0 has no ratio; one more has
         before, after = ([(commit, [x + 1 for x in samples]) for commit, samples in side] for side in (before, after))
     learned = before if len(before) >= max(certainty.MINIMUM_RUNS, len(after)) else (*before, *after)
-    spread = certainty.run_spread([samples for _, samples in learned])  # what is judged is no swing
+    spread = certainty.run_spread([samples for _, samples in learned], assumed)  # what is judged is no swing
     before = certainty.level_before(before, after[0], spread, metric)
     runs = [*before, *after]
     split = certainty.best_split(runs, range(len(before), len(runs)))

@@ -44,7 +44,7 @@ def show(page: Page, console: Console | None = None) -> None:
 
 
 def _show_section(console: Console, section: Section) -> None:
-    console.print(Text(plain(section.title), style="bold"))
+    console.print(Text(_broken(plain(section.title), console.width), style="bold"))
     counts = Counter(row.cells[-1] for row in section.folded)
     most = dict.fromkeys(counts, _MANY)
     if len(counts) > 1 or section.rows:
@@ -66,12 +66,14 @@ def _show_section(console: Console, section: Section) -> None:
             # Not broken by line breaks of its own, so that it can be copied.
             console.print(Text(plain(line.command)), soft_wrap=True)
     if section.summary:
-        console.print(Text(section.summary, style="bold"))
+        console.print(Text(_broken(section.summary, console.width), style="bold"))
 
 
-def _broken(text: str, width: int, start: int) -> str:
+def _broken(text: str, width: int, start: int = 0) -> str:
     """A sentence that begins so far from the edge, in lines that leave a number with its sign of per cent."""
     whole = re.sub(r"(?<=\d) (?=%)", "\N{NO-BREAK SPACE}", text)
+    if start and start + cell_len(whole.partition(" ")[0]) > width:
+        return f"\n{_broken(text, width)}"
     lines = textwrap.wrap(whole, width, initial_indent=" " * start, break_long_words=False, break_on_hyphens=False)
     return "\n".join(lines)[start:].replace("\N{NO-BREAK SPACE}", " ")
 

@@ -172,10 +172,13 @@ def test_of_counts_that_were_repeated_the_least_difference_counts(
 @pytest.mark.parametrize(
     ("unit", "nature", "lower_is_better"),
     [
-        *((unit, "time", False) for unit in ("items/s", "MB/s", "particles / second", "calls per minute", "B/sec")),
+        *(
+            (unit, "time", False)
+            for unit in ("items/s", "MB/s", "particles / second", "calls per minute", "B/sec", "qps", "FPS", "gflops")
+        ),
         *((unit, "time", True) for unit in ("seconds", "s", "ms", "us", "minutes", "nanoseconds")),
         *((unit, "memory", True) for unit in ("bytes", "B", "KB", "MiB", "megabytes")),
-        *((unit, "other", True) for unit in ("", "unit", "m/s2", "errors", "bits", "s/items", "Mbp")),
+        *((unit, "other", True) for unit in ("", "unit", "m/s2", "errors", "bits", "s/items", "Mbp", "steps", "flop")),
     ],
 )
 def test_units_as_others_write_them(unit: str, nature: str, lower_is_better: bool) -> None:
@@ -266,6 +269,31 @@ def test_quartiles_stand_for_samples_that_were_not_kept(
 def test_the_first_night_shows_what_was_measured(tmp_path: Path) -> None:
     (row,) = judged(write_results(tmp_path, [{NAME: [1.0] * 8}])).rows
     assert (row.status, row.base, row.head) == ("not enough data", None, 1.0)
+
+
+def test_a_run_whose_own_samples_lie_in_two_heaps_is_no_regression(tmp_path: Path) -> None:
+    """Its neighbours hit half of the calls, so that the median lies between the old level and theirs."""
+    random = numpy.random.default_rng(11)
+    commits = [{NAME: noisy(random, 0.1, 0.005)} for _ in range(9)]
+    (row,) = judged(write_results(tmp_path / "heaps", [*commits, {NAME: [0.1] * 5 + [3.5] * 5}])).rows
+    assert row.status == "unstable"
+    (row,) = judged(write_results(tmp_path / "level", [*commits, {NAME: noisy(random, 0.5, 0.005)}])).rows
+    assert row.status == "regression"
+
+
+def test_a_new_benchmark_swings_as_the_others_do(tmp_path: Path) -> None:
+    random = numpy.random.default_rng(12)
+    swings = {"calm": 0.01, "noisy": 0.15}
+    found = {}
+    for machine, swing in swings.items():
+        commits: list[dict[str, Any]] = [
+            {f"m.Old.time_{place}": noisy(random, 0.1, swing) for place in range(5)} for _ in range(12)
+        ]
+        for commit, seconds in zip(commits[-3:], (0.1, 0.1, 0.15), strict=True):
+            commit["m.New.time_x"] = noisy(random, seconds, 0)
+        rows = {row.series.benchmark: row for row in judged(write_results(tmp_path / machine, commits)).rows}
+        found[machine] = rows["m.New.time_x"].status
+    assert found == {"calm": "regression", "noisy": "unstable"}
 
 
 def test_another_version_of_a_benchmark_is_not_compared(tmp_path: Path) -> None:
