@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from stac_manager.command.options import Grouped, Place, source_options
+from stac_manager.command.options import Grouped, Place, Whole, source_options
 
 if TYPE_CHECKING:
     from stac_manager.options import IngestOptions
@@ -25,14 +25,14 @@ FAILURES_SHOWN = 20
               help="Format of DEST. [default: by its name, else ndjson]")  # fmt: skip
 @click.option(
     "--workers",
-    type=click.IntRange(1, 256),
+    type=Whole(1, 256),
     metavar="N",
     default=1,
     show_default=True,
     help="Processes on this machine.",
 )
 @click.option("--dask", "dask_address", metavar="ADDRESS", help="Scheduler of a Dask cluster to run on.")
-@click.option("--max-items", type=click.IntRange(min=1), metavar="N", help="Stop after so many items.")
+@click.option("--max-items", type=Whole(min=1), metavar="N", help="Stop after so many items.")
 @click.option(
     "--update", is_flag=True, help="Take only what is newer than the last run took, and merge it by collection and id."
 )

@@ -32,6 +32,12 @@ class Level(ParamType):
         return int(value)
 
 
+class Whole(click.IntRange):
+    """A whole number in a range, which click calls an integer range."""
+
+    name = "whole number"
+
+
 class Place(click.Path):
     """A path or URL; `~` is the home folder where no shell has seen to it."""
 
@@ -92,10 +98,10 @@ _OPTIONS = (
     click.option("--fields", metavar="NAME,NAME", multiple=True,
                  help="Only these members of each item, such as properties.datetime."),
     click.option("--sortby", metavar="-FIELD,+FIELD", help="Order, from servers that sort."),
-    click.option("--limit", type=click.IntRange(1, 10_000), metavar="N", help="Items per page. [default: 100]"),
+    click.option("--limit", type=Whole(1, 10_000), metavar="N", help="Items per page. [default: 100]"),
     click.option("--concurrency", type=Level(), metavar="N|auto",
                  help="Requests or reads at once. [default: auto for an API, else 1]"),
-    click.option("--partition-items", type=click.IntRange(1, 1_000_000), metavar="N", default=5_000, show_default=True,
+    click.option("--partition-items", type=Whole(1, 1_000_000), metavar="N", default=5_000, show_default=True,
                  help="Items per partition, about: at most one per worker is done again after a crash."),
     # The network
     click.option("--header", "headers", type=Variable(), multiple=True,

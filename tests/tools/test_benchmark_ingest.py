@@ -308,7 +308,12 @@ def test_headers_reach_the_server_and_nothing_else(run: Run, server: str, tmp_pa
         (("api", "--bbox", "1,2,3"), 2, "needs 4 numbers"),
         (("api", "--datetime", "yesterday"), 2, "not an RFC 3339 instant"),
         (("api", "--header", "X-Api-Key=NOT_SET_ANYWHERE"), 2, "NOT_SET_ANYWHERE is not set"),
-        (("api", "--header", "X-Api-Key=s3cret"), 2, "VARIABLE; it is not set"),
+        (("api", "--header", "X-Api-Key=s3cret"), 2, "the environment variable for X-Api-Key is not set"),
+        (("api", "--header", "Authorization: Bearer s3cret"), 2, "'--header': write NAME=VARIABLE, an environment"),
+        (("file", "--test-size", "ten"), 2, "'ten' is not a whole number"),
+        (("file", "--source", "x", "--workers", "2,100000"), 2, "100,000 processes; at most 256"),
+        (("report", "--output", "x.html"), 2, "must end with .md, or give --format html"),
+        (("nightly", "--config", "asv.conf.json"), 2, "asv.conf.json names as repo, is not a git checkout"),
         (("report", "--results", "empty"), 1, "holds no asv results (no folder with a machine.json); run"),
         (("report", "--format", "html", "--output", "x.md"), 2, "must end with .html"),
         (("report", "--format", "terminal", "--output", "x.md"), 2, "--format terminal writes no file"),
@@ -325,6 +330,7 @@ def test_wrong_input_ends_with_one_clear_line(
     for name in ("empty", "empty.json", "broken"):
         (tmp_path / name).mkdir()
     (tmp_path / "broken" / "x.json").write_text("{")
+    (tmp_path / "asv.conf.json").write_text('{"version": 1, "project": "x", "repo": "."}')
     done = run(*arguments)
     assert done.returncode == code
     (line,) = [line for line in done.stderr.splitlines() if not line.startswith("This sends about")]

@@ -414,7 +414,7 @@ def test_program_takes_every_option_and_prints_the_path_and_nothing_else(tmp_pat
         ("--layout zip", "'zip' is not one of"),
         ("--datetime-kind never", "'never' is not one of"),
         ("--items 0", "0 is not in the range"),
-        ("--items many", "'many' is not a valid integer"),
+        ("--items many", "'many' is not a whole number"),
         ("--seed -1", "-1 is not in the range"),
         ("--skew 1.5", "1.5 is not in the range"),
         ("--skew nan", "skew must be 0 to 1"),

@@ -52,6 +52,8 @@ class Project:
         folder = config.parent
         repository = (folder / found.repo).resolve()
         if not (repository / ".git").exists():
+            if repository.is_dir() and not (repository / "objects").is_dir():
+                raise ToolError(f"{repository}, which {config} names as repo, is not a git checkout")
             repository = (folder / found.project).resolve()
             if not (repository / "objects").is_dir():
                 words = f"names {found.repo} as repo, of which there is no clone at {repository}"

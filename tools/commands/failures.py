@@ -50,7 +50,7 @@ def in_one_line() -> Iterator[None]:
         click.echo(error.ctx.get_help() if error.ctx else "")
         sys.exit(0)
     except click.ClickException as error:
-        _fail(error.format_message(), error.exit_code)
+        _fail(error.format_message().replace("a valid integer range", "a whole number"), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         _fail("interrupted", 130)
     except ModuleNotFoundError as error:

@@ -48,7 +48,7 @@ def report_command(commit: str | None, machine: str | None, results_dir: Path, s
         raise click.UsageError("--format terminal writes no file: --output does not go with it")
     if suffix is not None:
         output = output or Path(f"results/report{suffix}")
-        check_output(output, suffix=suffix)
+        check_output(output, suffix=suffix, others=[*FORMAT_SUFFIXES.values()])
     if source is not None:
         write_report(Analysed(_read(source)), form, output)
         return 0

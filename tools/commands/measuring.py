@@ -1,6 +1,5 @@
 """`file` and `api`: measure one ingestion at several levels."""
 
-import os
 import re
 import shlex
 import sys
@@ -33,6 +32,7 @@ LOCAL_LATENCY_SECONDS = 0.1
 LOCAL_API_ITEMS = 5000
 REMOTE_API_ITEMS = 500
 _NUMBER = re.compile(r"0*[1-9][0-9]{0,8}")  # as many as a file of results may name
+MOST_PROCESSES = 256  # as `stac-manager ingest` has it
 RETRIES = 1  # whoever has mistyped an address is waiting for an answer: less patience than the measurement has
 LOOKING_REQUESTS = 4  # it takes no more to see whether there is an item
 PLANNING_REQUESTS = 6  # to plan a search that is shared by several, on servers of all kinds, seldom more
@@ -52,8 +52,19 @@ def levels(context: click.Context | None, option: click.Parameter, given: str | 
         raise click.BadParameter(f"{given!r} is not a list of {example}", context, option)
     numbers = sorted(map(int, parts - words))
     if is_processes:
+        if numbers[-1] > MOST_PROCESSES:
+            raise click.BadParameter(f"{numbers[-1]:,} processes; at most {MOST_PROCESSES}", context, option)
         return tuple(number if number == 1 else f"{number} processes" for number in numbers)
     return (*numbers, *words)
+
+
+def variables(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    """NAME=VARIABLE, by the same rule as `stac-manager`."""
+    if not given:
+        return {}
+    from stac_manager.command.options import Variable
+
+    return dict(Variable().convert(one, option, context) for one in given)
 
 
 def _shared_options(output: str, repeat: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -124,25 +135,23 @@ def file_command(context: click.Context, /, test_size: int | None, profile: str 
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Items a page.")
 @click.option("--datetime", help="RFC 3339 instant or interval.")
 @click.option("--bbox", help="west,south,east,north in degrees.")
-@click.option("--header", "headers", multiple=True, metavar="NAME=VARIABLE",
+@click.option("--header", "headers", multiple=True, callback=variables, metavar="NAME=VARIABLE",
               help="Send a header with the value of an environment variable.")  # fmt: skip
 @_shared_options("results/api.json", f"{UNTIL_NARROW}; 1 with --catalog-url")
 def api_command(catalog_url: str | None, collection_id: str | None, max_items: int | None, limit: int,
-                datetime: str | None, bbox: str | None, headers: tuple[str, ...], concurrency: tuple[Concurrency, ...],
+                datetime: str | None, bbox: str | None, headers: dict[str, str], concurrency: tuple[Concurrency, ...],
                 repeat: int | None, budget: float, output: Path) -> None:  # fmt: skip
     """Measure fetching items from a STAC API. With --catalog-url, each level runs once unless --repeat says more."""
     from benchmarks import _api_server
     from stac_manager import DataProcessingError, IngestConfig
+    from stac_manager.sinks.job import from_environment
 
     check_output(output)
     max_items = max_items or (REMOTE_API_ITEMS if catalog_url else LOCAL_API_ITEMS)
     search: dict[str, Any] = {"mode": "api", "max_items": max_items, "limit": limit}
     asked = {"collection_id": collection_id, "datetime": datetime, "bbox": bbox and bbox.split(",")}
     search.update({name: value for name, value in asked.items() if value})
-    for name, _, variable in (header.partition("=") for header in headers):
-        if not name or variable not in os.environ:  # it may be a token by mistake
-            raise click.UsageError(f"--header: NAME=VARIABLE; {variable if variable.isupper() else 'it'} is not set")
-        search.setdefault("headers", {})[name] = os.environ[variable]
+    search.update(from_environment({"headers": headers}))
     IngestConfig.parse({**search, "source": "http://localhost/" if catalog_url is None else catalog_url})
     with ExitStack() as stack:
         if catalog_url is None:

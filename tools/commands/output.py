@@ -2,7 +2,7 @@
 
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -77,10 +77,11 @@ def _write(text: str, output: Path, *others: Path) -> None:
     say(f"Written: {', '.join(map(str, (output, *others)))}")
 
 
-def check_output(path: Path, suffix: str = ".json") -> None:
-    """Find out before a long run that its result cannot be written."""
+def check_output(path: Path, suffix: str = ".json", *, others: Sequence[str | None] = ()) -> None:
+    """Find out before a long run that its result cannot be written; `others` are what another --format ends with."""
     if path.suffix != suffix:
-        raise click.UsageError(f"--output {path} must end with {suffix}")
+        hint = f", or give --format {path.suffix[1:]}" if path.suffix in others else ""
+        raise click.UsageError(f"--output {path} must end with {suffix}{hint}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):
