@@ -24,8 +24,8 @@ def bottleneck_of(data_set: DataSet, effect: Effect, top: Level | None) -> Bottl
     one = None if base is None else base.usage
     if data_set.refused:
         return "limited"
-    is_scattered = base is not None and base.sample_count > 1 and base.q25_seconds != base.q75_seconds
-    if effect == "unknown" and (one is None or one.crowded or not is_scattered):
+    are_equal = base is not None and base.sample_count > 1 and base.q25_seconds == base.q75_seconds
+    if effect == "unknown" and (one is None or one.crowded or are_equal):  # a clock that is too coarse
         return "unknown"
     if one is not None and one.busy >= CPU_BOUND_BUSY:
         return "cpu"

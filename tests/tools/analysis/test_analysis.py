@@ -101,7 +101,8 @@ IDLE, HALF, BUSY = 0.05, 0.5, 0.97
         (data_set(level(1, 8, IDLE), level(2, 4, IDLE), level(5, 2, IDLE, refusals=1)), "significant", "limited", 5, 2),
         (data_set(level(1, 8, IDLE, refusals=1), level(5, 2, IDLE, refusals=6)), "significant", "limited", 5, None),
         # What orders nothing: one sample, no spread, other items, no baseline, one level, none.
-        (data_set(level(1, 9.0, IDLE, count=1), level(5, 1.0, IDLE, count=1)), "unknown", "unknown", None, None),
+        (data_set(level(1, 9.0, IDLE, count=1), level(5, 1.0, IDLE, count=1)), "unknown", "waiting", None, None),
+        (data_set(level(1, 9.0, 1.0, count=1), level(5, 9.0, 1.0, count=1)), "unknown", "cpu", None, None),
         (data_set(level(1, 9.0, IDLE), level(5, 1.0, IDLE, count=1)), "unknown", "waiting", None, None),
         (data_set(level(1, 9.0, noise=0), level(5, 1.0, noise=0)), "unknown", "unknown", None, None),
         (data_set(level(1, 9.0, items=10), level(5, 1.0, items=9)), "unknown", "unknown", None, None),
@@ -175,8 +176,7 @@ def throttled() -> DataSet:
                      command=f"{PROGRAM} --repeat 1"),
             "No advice yet: one run a level shows that it works and where the time goes, not which level is faster\n"
             "Best Performance: not judged\n"
-            "Bottleneck: unknown (with 1 worker, 90 % waiting for the server and 10 % decoding; the CPU was busy 10 % "
-            "of the time)\n"
+            "Bottleneck: waiting for the server (1 worker keeps the CPU busy 10 % of the time)\n"
             f"Next: Repeat each level (about 60 requests): {PROGRAM} --repeat 5",
         ),
         (
