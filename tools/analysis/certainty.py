@@ -228,7 +228,7 @@ def _variance_inside(runs: Sequence[Sequence[float]]) -> _Part:
     degrees = count - len(runs)
     if not degrees:
         return 0.0, 0.0
-    squares = sum((value - statistics.fmean(run)) ** 2 for run in logarithms for value in run)
+    squares = sum((value - middle) ** 2 for run in logarithms for middle in [statistics.fmean(run)] for value in run)
     return _MEDIAN_TO_MEAN * squares / degrees / count, float(degrees)
 
 

@@ -257,6 +257,8 @@ def load(path: Path, shape: type[T]) -> T:
     except OSError as error:
         raise ReportError(f"{path} cannot be read ({error.strerror or error}).") from error
     except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
+        if path.read_bytes().startswith(b"version https://git-lfs"):
+            raise ReportError(f"{path} stands for a file in Git LFS; run `git lfs pull` to get it.") from error
         raise _damaged(path, error) from error
 
 

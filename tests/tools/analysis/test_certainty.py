@@ -108,3 +108,12 @@ def test_two_heaps_are_no_change_and_a_change_is_seen_all_the_same(before: int, 
     assert called(1.0, 1.3, 0.01, 1.0) <= 10
     assert called(1.0, 1.0, 0.05, 1.0) <= 4
     assert called(1.0, 1.0, 0.05, 1.3) >= 190
+
+
+def test_a_hundred_thousand_samples_of_a_run_are_no_more_work_than_reading_them() -> None:
+    """As `asv run --append-samples` piles them up. Work that grows with their square takes an hour here."""
+    random = numpy.random.default_rng(13)
+    sides = [[list(level * numpy.exp(random.normal(0, 0.02, 100_000)))] for level in (0.1, 0.2)]
+    found = tests.between_runs(*sides, tests.run_spread([]))
+    assert found is not None
+    assert found.p_value < tests.FALSE_ALARM

@@ -392,6 +392,9 @@ def test_broken_files(made: Made) -> None:
     path.write_text('{"version": 2}')
     with pytest.raises(ReportError, match="is not a file that asv wrote"):
         read_report(made.root)
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n")
+    with pytest.raises(ReportError, match="stands for a file in Git LFS; run `git lfs pull`"):
+        read_report(made.root)
     path.write_text('{"version": 1}')
     with pytest.raises(ReportError, match="has version 1 of asv's format and this reads 2; run `asv update`"):
         read_report(made.root)
