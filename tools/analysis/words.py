@@ -141,7 +141,8 @@ def _no_advice(found: Analysis) -> str:
         return f"only {'1 worker' if data_set.baseline else 'one level'} has a time"
     once = [level for level in data_set.measured if level.sample_count == 1]
     if len(once) == len(data_set.measured):
-        return "one run a level shows that it works and where the time goes, not which level is faster"
+        split = "" if found.one is None else " and where the time goes"
+        return f"one run a level shows that it works{split}, not which level is faster"
     if once:
         return f"{named(once)} ran only once, which is not enough to compare"
     reasons = {

@@ -171,6 +171,13 @@ def throttled() -> DataSet:
             f"Next: Repeat each level: {PROGRAM} --repeat 10",
         ),
         (
+            data_set(level(1, 9.0, count=1), level(5, 2.0, count=1), command=PROGRAM),  # as asv's `run --quick`
+            "No advice yet: one run a level shows that it works, not which level is faster\n"
+            "Best Performance: not judged\n"
+            "Bottleneck: unknown\n"
+            f"Next: Repeat each level: {PROGRAM} --repeat 5",
+        ),
+        (
             # A polite run of somebody else's API.
             data_set(*(level(n, t, 0.1, count=1, tasks=6) for n, t in {1: 9.0, 5: 2.0}.items()), kind="api",
                      command=f"{PROGRAM} --repeat 1"),
