@@ -55,6 +55,9 @@ _BEGINNING = re.compile(rb'\{\s{0,99}"[^"\\]{0,99}"\s{0,99}:(\s{0,99}"Feature")?
 class DamagedPageError(ValueError):
     """The features are no JSON."""
 
+    def __init__(self) -> None:
+        super().__init__("its features are broken")
+
 
 @dataclass(frozen=True, slots=True)
 class Outline:

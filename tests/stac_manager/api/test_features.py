@@ -175,6 +175,11 @@ def test_features_of_many_orders_are_not_guessed_again_and_again(
     assert loads.call_count < 220
 
 
+async def test_a_large_page_of_a_number_alone_says_what_is_wrong() -> None:
+    with pytest.raises(DamagedPageError, match="its features are broken"):
+        await document_of(document([]).replace(b"[]", b"[%b]" % (b"1" * 4_000_000), 1), "", outline=True)
+
+
 def test_an_empty_page_that_says_it_is_full_is_read_at_once() -> None:
     """As pygeoapi writes the page behind the last one."""
     assert Outline.of(document([], numberReturned=50)) is None
