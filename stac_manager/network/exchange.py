@@ -105,7 +105,7 @@ class Wire:
         self._source, self._connection, self._pool = source, connection, pool
         self._stats, self._limiter, self._turn = stats, limiter, turn
         self._budget = bodies.Budget()
-        self._flights = _Flights(stats)
+        self._flights = Flights(stats)
         self.credentials = credentials
         self._chunks = 0  # pieces of bodies that were read
 
@@ -173,7 +173,7 @@ class Wire:
         if body is not None:
             data = json_of(place, body)
             headers["Content-Type"] = "application/json"
-        self._flights.change(+1)
+        before = self._flights.change(+1)
         started = perf_counter()
         self._limiter.sent(started)
         holder = object()
@@ -190,7 +190,7 @@ class Wire:
                 raise _explained(place, error) from error
             finally:
                 in_flight, ended = self._flights.count, perf_counter()
-                self._flights.change(-1)
+                beside = (self._flights.change(-1) - before) / max(ended - started, 1e-9)
             self._stats.add_latency(ended - started)
             self._stats.bytes_received += len(received)
             coding = response.headers.get("Content-Encoding", "")
@@ -202,6 +202,8 @@ class Wire:
         finally:
             self._budget.release(holder)
         self._stats.bytes_decoded += len(decoded)
+        if response.status not in REFUSALS:  # of answers that come together the last one was not alone
+            in_flight = max(in_flight, round(beside))
         reply = Reply(
             response.url, response.status, response.headers, decoded, started, ended, in_flight, own, issue
         )  # fmt: skip
@@ -260,7 +262,7 @@ class _Cookies(aiohttp.CookieJar):
         return found
 
 
-class _Flights:
+class Flights:
     """How many requests are in flight, the most and the mean."""
 
     def __init__(self, stats: ApiStats) -> None:
@@ -269,7 +271,8 @@ class _Flights:
         self._busy_seconds = 0.0  # requests in flight, summed over time
         self._since = self._first = perf_counter()
 
-    def change(self, change: int) -> None:
+    def change(self, change: int) -> float:
+        """Count one more or less; return how many were in flight, summed over time until now."""
         now = perf_counter()
         self._busy_seconds += self.count * (now - self._since)
         self._since = now
@@ -277,6 +280,7 @@ class _Flights:
         self._stats.requests += change > 0
         self._stats.peak_in_flight = max(self._stats.peak_in_flight, self.count)
         self._stats.mean_in_flight = self._busy_seconds / max(now - self._first, 1e-9)
+        return self._busy_seconds
 
 
 def json_of(place: str, body: Mapping[str, Any]) -> bytes:
