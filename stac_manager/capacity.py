@@ -52,14 +52,15 @@ class Capacity:
         self._wave: list[tuple[float, float, int]] = []  # when each was sent and refused, and how many were in flight
         self._answered: deque[tuple[float, float]] = deque(maxlen=ANSWERS_KEPT)  # when each began and ended
 
-    def passed(self, began: float, now: float, *, many: bool = True) -> int | None:
-        """A request was answered that was sent at `began`. Where that ends a wave of refusals, tell how many were
-        answered together with those that were refused."""
+    def passed(self, began: float, now: float, *, many: bool = True, alike: bool = True) -> int | None:
+        """A request was answered that was sent at `began`, `alike` where what is limited is limited for it. Where that
+        ends a wave of refusals, tell how many were answered together with those that were refused."""
         if began < self._since:  # at another level
             return None
         together = self._end_wave(many) if self._wave and began > self._wave[-1][1] else None
-        self._answered.append((began, now))
-        self._answers += 1
+        if alike:
+            self._answered.append((began, now))
+            self._answers += 1
         if self._tried is not None and self._answers > GUESS_ROUNDS * self._tried:
             sure = self.guess != self._tried  # that it is no limit
             self.guess, self._tried = (None, 2 * self._tried) if sure else (self.guess, self._tried + 1)
@@ -92,6 +93,10 @@ class Capacity:
             self._wave.append((began, now, in_flight))
         return False
 
+    def fits(self, together: int) -> bool:
+        """Whether that may be the limit: never more were answered."""
+        return together >= most_together(self._answered)
+
     def all_ended(self) -> None:
         """No request is in flight any more, which ends a wave of refusals."""
         if self._wave:
@@ -101,13 +106,14 @@ class Capacity:
         """Tell how many were answered together when a wave began, and guess that this is the limit if never more were
         answered, and none was refused while fewer were."""
         first, _, in_flight = self._wave[0]
+        beside = self._wave[-1][2] - 1  # some of which may not be answered yet
         first_wave = len(self._answered) == self._answers  # since the level changed
         since = min(began for began, _, _ in self._wave)
         spans = [span for span in self._answered if span[1] >= since]
         least, *others = (
             sum(start <= (began + came) / 2 <= end for start, end in spans)
             if self._any_wave
-            else most_together(span for span in spans if span[0] <= came and span[1] >= began)
+            else max(most_together(span for span in spans if span[0] <= came and span[1] >= began), beside)
             for began, came, _ in self._wave
         )
         together, least = least, min([least, *others])

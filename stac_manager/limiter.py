@@ -5,6 +5,7 @@ Pure: what happened and when goes in, a level and a delay come out. No clock, no
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
 from stac_manager.capacity import Capacity
@@ -18,6 +19,8 @@ Outcome: TypeAlias = Literal["page", "other", "refused", "failed"]
 # Also what a search is cut for before the level is known: whoever starts late on a partition ends late.
 AUTO_START = 20
 AUTO_CEILING = 64
+# So many requests try whether a server that refused takes others once it has answered some.
+PROBES = 3
 
 
 class Limiter(Protocol):
@@ -41,6 +44,11 @@ class Limiter(Protocol):
     @property
     def calm(self) -> bool:
         """Whether no refusal holds the other requests back."""
+        ...
+
+    @property
+    def crowded(self) -> bool:
+        """Whether refusals may be for the number of those in flight: once one of them is answered, another may go."""
         ...
 
     @property
@@ -74,6 +82,8 @@ class Limiter(Protocol):
 class FixedLimiter:
     """The level that the user asked for, or as many as the server takes at once."""
 
+    crowded = False
+
     def __init__(self, level: int) -> None:
         self.ceiling = self.planned = level
         self._capacity, self._lone, self.quota = Capacity(any_wave=True), LoneRefusals(), Quota()
@@ -106,22 +116,32 @@ class FixedLimiter:
             self._capacity.all_ended()
 
 
+@dataclass
+class _Crowd:
+    """How many were in flight beside a wave of refusals, and may be all that the server takes; how many may try."""
+
+    beside: int = 0
+    probes: int = PROBES
+
+
 class AutoLimiter:
     """Finds the level by its throughput, and the rate from refusals.
 
     The start is that of TCP's slow start and of BBR (Cardwell et al., "BBR: Congestion-Based Congestion Control", ACM
-    Queue 14, 2016): every third full page adds one, until that no longer brings `STARTUP_GAIN` times the pages a round.
+    Queue 14, 2016): every other full page adds one, until that no longer brings `STARTUP_GAIN` times the pages a round.
     From then on it climbs as .NET's thread pool does (Hellerstein et al., "Optimizing Concurrency Levels in the .NET
     ThreadPool", 2008): now and then another level is tried for a while, and kept where the throughput is higher, or
     the same with fewer requests. Latency is never compared with the least one seen: a server with a long tail, or with
     a cache in front of some answers, would look full from the beginning.
 
     Refusals come from a limit on the number of requests at once, see `Capacity`, or on the rate, see `RateWindow`, or
-    are of single requests and say nothing of the level, see `LoneRefusals`. Where a wave of them has taught no limit,
-    the climb starts again from half of what was answered together, as TCP does after a loss (RFC 5681). With a rate the
-    level is no more than that needs by Little's law (Operations Research 9, 1961), and a refusal takes off 30 % at most
-    once for all requests that were on their way (Chiu and Jain, "Analysis of the Increase and Decrease Algorithms",
-    1989).
+    are of single requests and say nothing of the level, see `LoneRefusals`. After a wave that does not say how long to
+    wait, each answer to one that was in flight beside it lets another go, a few of them (conservation of packets:
+    Jacobson, "Congestion Avoidance and Control", 1988): a limit on the number takes these. Where a wave has taught no
+    limit, the climb starts again from half of what was answered together, as TCP does after a loss (RFC 5681). With a
+    rate the level is no more than that needs by Little's law (Operations Research 9, 1961), and a refusal takes off
+    30 % at most once for all requests that were on their way (Chiu and Jain, "Analysis of the Increase and Decrease
+    Algorithms", 1989).
     """
 
     def __init__(self, start: int = AUTO_START, ceiling: int = AUTO_CEILING) -> None:
@@ -130,11 +150,12 @@ class AutoLimiter:
         self._rate, self._capacity, self._lone, self.quota = RateWindow(), Capacity(), LoneRefusals(), Quota()
         self._climb = Climb(min(start, ceiling), ceiling)
         self._deaf_until = self._held_since = 0.0
+        self._crowd = _Crowd()
 
     @property
     def level(self) -> int:
         if self._rate.blocked:
-            return 1  # to see when the server takes requests again
+            return max(self._crowd.beside if self._crowd.probes else 0, 1)  # to see when it takes requests again
         needed = self._rate.level_for(self._climb.latency)
         return min(self._climb.level if needed is None else needed, self._capacity.most or self.ceiling, self.ceiling)
 
@@ -142,11 +163,16 @@ class AutoLimiter:
     def calm(self) -> bool:
         return self._lone.calm
 
+    @property
+    def crowded(self) -> bool:
+        return self._rate.blocked and self._crowd.beside > 0
+
     def delay(self, now: float) -> float:
         return max(self._rate.delay(now), self.quota.delay(now))
 
     def sent(self, now: float) -> None:
         self._rate.sent(now)
+        self._crowd.probes -= self._crowd.probes > 0
         self.quota.sent(now)
 
     def observe(
@@ -154,7 +180,7 @@ class AutoLimiter:
     ) -> None:
         began = now - latency
         if outcome in ("page", "other"):
-            self._answered(began, now)
+            self._answered(began, now, page=outcome == "page")
         if outcome == "page":
             self._climb.page(latency, in_flight, now, growing=self._rate.limit is None and not self.quota.binds)
         elif outcome == "refused":
@@ -163,25 +189,27 @@ class AutoLimiter:
             self._deaf_until = now
             self._climb.back_off(now)
 
-    def _answered(self, began: float, now: float) -> None:
+    def _answered(self, began: float, now: float, *, page: bool) -> None:
         if self._held_since and began > self._held_since:
             self._climb.held(self._held_since, began)
             self._held_since = 0.0
         if self._lone.passed(began):
             self._rate.forgive(now)
         many = self._lone.many
-        together = self._capacity.passed(began, now, many=many and not self._rate.says)
+        together = self._capacity.passed(began, now, many=many, alike=page)
         self._rate.passed(began, now, many=many, doubtful=self._capacity.guess is not None)
         if together is not None and many and self._rate.limit is None:
-            self._climb.restart(together // 2, now, known=self._capacity.guess)
+            self._climb.restart(self._capacity.guess or together // 2, now)
 
     def _refused(self, began: float, in_flight: int, now: float, retry_after: float | None) -> None:
         self._lone.refused(began, now)
         if self._capacity.refused(began, now, in_flight):
-            if not retry_after:
-                self._lone.explained()
+            self._lone.explained()
             self._rate = RateWindow()
         else:
+            again = 0.0 < self._held_since < began
+            fits = not (retry_after or again) and self._capacity.fits(in_flight - 1)
+            self._crowd = _Crowd(in_flight - 1 if fits else 0)
             self._held_since = self._held_since or now
             self._rate.refused(now, retry_after)
 

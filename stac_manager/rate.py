@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from math import ceil
 
-AUTO_FLOOR = 4
+AUTO_FLOOR, FEWEST_PACED = 4, 2
 DECREASE = 0.7
 # Servers count by these stretches of time, in seconds.
 USUAL_WINDOWS = (1.0, 5.0, 10.0, 60.0)
@@ -25,7 +25,7 @@ OTHERS_PASSED, MOST_DOUBT = -2, -6
 REFUSAL_WEIGHT = 3
 MOST_WEIGHT = 18
 # Requests are spaced evenly; so many may be caught up with after a pause.
-BURST = 3
+BURST = 1
 # A wave of refusals that do not say how long to wait, and last longer than this, may be an outage.
 LONGEST_MUTE_WINDOW = 2.0
 # What one refusal takes off, when others do not follow.
@@ -173,7 +173,8 @@ class RateWindow:
         shortest, longest = self._refused[0] - self._began, max(began - self._began, 1e-3)
         if self.limit is None:
             doubtful |= not self.says and longest > LONGEST_MUTE_WINDOW
-            self._signs += (2 if doubtful else LONE_REFUSALS) if many else 1
+            waves = 1 if self._signs == 1 else 2  # doubtful ones teach it by twos, after a single refusal as well
+            self._signs += (waves if doubtful else LONE_REFUSALS) if many else 1
             if self._signs >= LONE_REFUSALS:
                 window = next((usual for usual in USUAL_WINDOWS if shortest < usual <= longest), longest)
                 self.limit, self.window = float(max(self._passed, 1)), WINDOW_MARGIN * window
@@ -210,4 +211,4 @@ class RateWindow:
         """How many requests in flight use all of the rate, by Little's law, twice that for bursts; None without one."""
         if self.limit is None:
             return None
-        return max(ceil(2 * self.limit / self.window * latency), AUTO_FLOOR)
+        return max(ceil(2 * self.limit / self.window * latency), FEWEST_PACED)

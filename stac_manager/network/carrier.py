@@ -90,7 +90,7 @@ class Carrier:
             except Fault as fault:
                 await self._bear(fault, tries, words)
             else:
-                if self._limiter.calm:
+                if self._limiter.calm or self._limiter.crowded:
                     self._stats.seconds_paused -= self._hold.lift()
                 self._outage.passed()
                 return result
@@ -127,7 +127,7 @@ class Carrier:
         self._stats.tell(Retry(words(fault), tries.attempts, wait))
         if fault.refused:
             self._pause(wait)
-        await asyncio.sleep(wait)
+        await (self._hold.wait() if fault.refused and self._limiter.crowded else asyncio.sleep(wait))
 
     def _pause(self, seconds: float) -> None:
         """The server has refused: nobody asks for so long, or until others get past that request."""

@@ -204,9 +204,7 @@ class Wire:
         self._stats.bytes_decoded += len(decoded)
         if response.status not in REFUSALS:  # of answers that come together the last one was not alone
             in_flight = max(in_flight, round(beside))
-        reply = Reply(
-            response.url, response.status, response.headers, decoded, started, ended, in_flight, own, issue
-        )  # fmt: skip
+        reply = Reply(response.url, response.status, response.headers, decoded, started, ended, in_flight, own, issue)
         self.credentials.accepted += own and reply.status < 400
         if own and reply.status < 400 and (left := quota(response.headers)) is not None:
             self._limiter.quota.told(*left, started, ended)

@@ -164,8 +164,9 @@ class Run:
                 pause = says if says is not None else self.random.uniform(0.5, 1.0) * CALM_RETRY_SECONDS
                 resume_at, by_refusal = max(resume_at, self.now + pause), kind == "refused"
                 heapq.heappush(events, (resume_at + 1e-6, next(order), "wake", self.now, None))
-                if not probing:
-                    heapq.heappush(events, (self.now + pause, next(order), "again", self.now, None))
+                if not probing:  # with all others, where the next answer may end the pause
+                    again = self.now if kind == "refused" and self.limiter.crowded else self.now + pause
+                    heapq.heappush(events, (again, next(order), "again", self.now, None))
                 if probing:
                     probing -= 1
                     continue
@@ -173,6 +174,6 @@ class Run:
                 probing -= 1
             else:
                 done += 1
-            if self.limiter.calm and by_refusal:
+            if (self.limiter.calm or (self.limiter.crowded and kind in ("page", "other"))) and by_refusal:
                 resume_at = min(resume_at, self.now)
         return self.now
