@@ -158,9 +158,8 @@ class Converters:
         return lambda array: as_text(array.view(pyarrow.int64()))
 
     def _date(self, data_type: Any, name: str) -> Convert:
-        import pyarrow
-
-        return lambda array: plain(array.cast(pyarrow.date32()).cast(pyarrow.string()))
+        as_text = self.each(lambda days: rfc3339(FRACTIONS["s"], 86_400 * days)[: len("2024-05-01")])
+        return lambda array: as_text(array.cast("date32").view("int32"))
 
     def _time(self, data_type: Any, name: str) -> Convert:
         import pyarrow
@@ -291,10 +290,10 @@ def _extents(array: Array) -> tuple[Array, list[int], list[int], tuple[int, int]
 
 
 def _bboxes(corner: dict[str, Convert], array: Array) -> Iterator[Any]:
-    """Make lists of the corners, the lower one first; a bbox without heights in a column with some has four numbers."""
+    """Make lists of the corners, the lower one first: four numbers without heights, None without any edge."""
     edges = [array.field(name) for name in corner]
     converted = (convert(edge) for convert, edge in zip(corner.values(), edges, strict=True))
     corners = of_valid(array, zip(*converted, strict=True))
     if any(edge.null_count for edge in edges):
-        return ([edge for edge in bbox if edge is not None] for bbox in corners)
+        return ([edge for edge in bbox if edge is not None] or None for bbox in corners)
     return map(list, corners)

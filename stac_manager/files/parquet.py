@@ -180,7 +180,7 @@ class _Rows:
         problems = self._converters.problems
         for row in rows:
             if problems:
-                yield BadRow("; ".join(problems))
+                yield BadRow("; ".join(dict.fromkeys(problems)))
                 problems.clear()
             else:
                 yield row

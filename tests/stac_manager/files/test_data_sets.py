@@ -47,6 +47,36 @@ async def test_the_primary_column_is_the_geometry_whatever_its_name(tmp_path: Pa
     assert list(item["properties"]) == ["datetime"]
 
 
+async def test_what_covers_no_geometry_is_no_bbox(tmp_path: Path) -> None:
+    """So GeoPandas covers what is null or empty. It came as an empty list."""
+    edges = ("xmin", "ymin", "xmax", "ymax")
+    covers = [dict.fromkeys(edges), dict.fromkeys(edges, 1.0), None]
+    write(tmp_path / "x.parquet", [row("a", bbox=each) for each in covers])
+    found = await fetch({"source": str(tmp_path / "x.parquet")})
+    assert [item.get("bbox") for item in found] == [None, [1.0] * 4, None]
+    assert ["bbox" in item for item in found] == [False, True, False]
+
+
+async def test_a_date_outside_the_years_1_to_9999_fails_its_row_as_a_timestamp_does(tmp_path: Path) -> None:
+    """DuckDB writes infinity as one. It came as '<value out of range: 2147483647>'."""
+    columns = {name: [value] * 4 for name, value in row("a").items() if name != "id"} | {"id": list("abcd")}
+    dates = pyarrow.array([19_782, 2**31 - 1, None, -719_163], pyarrow.int32()).view(pyarrow.date32())
+    pyarrow.parquet.write_table(pyarrow.table({**columns, "day": dates}), tmp_path / "x.parquet")
+    context = WorkflowContext.create()
+    found = await fetch({"source": str(tmp_path / "x.parquet")}, context)
+    assert {item["id"]: item["properties"].get("day") for item in found} == {"a": "2024-02-29", "c": None}
+    reasons = [failure.reason for failure in context.failure_collector.get_all()]
+    assert [reason.partition(" is not in ")[0] for reason in reasons] == ["row 2: a timestamp", "row 4: a timestamp"]
+
+
+async def test_a_failure_says_once_what_is_wrong_with_a_row(tmp_path: Path) -> None:
+    write(tmp_path / "x.parquet", [row("a", numbers=[float("nan")] * 1_000), row("b", numbers=[1.0])])
+    context = WorkflowContext.create()
+    assert ids(await fetch({"source": str(tmp_path / "x.parquet")}, context)) == ["b"]
+    (failure,) = context.failure_collector.get_all()
+    assert failure.reason == "row 1: a list holds nan, which JSON does not have"
+
+
 @pytest.mark.parametrize("conditions", [{}, {"datetime": "2024"}])
 async def test_no_footer_stays_in_memory_until_garbage_is_collected(tmp_path: Path, conditions: dict[str, Any]) -> None:
     for number in range(3):
