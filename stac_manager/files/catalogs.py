@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
+from stac_manager.config import shown
 from stac_manager.context import FailureCollector
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.files.entry_points import load
@@ -136,7 +137,7 @@ class Walk:
             self._data_beside(document, path, folder, links, anchors)
 
     def _leads_elsewhere(self, href: str) -> None:
-        self.first_elsewhere = self.first_elsewhere or href
+        self.first_elsewhere = self.first_elsewhere or shown(href)
         self.elsewhere += 1
 
     def _item(self, path: str, *, loaded: bool = False) -> None:

@@ -45,10 +45,14 @@ def _absolute(href: str) -> urllib.parse.SplitResult | None:
     path = "/" + href.replace("\\", "/") if _DRIVE.match(href) else href
     if _is_path(path):
         return urllib.parse.SplitResult("file", "", path, "", "")
-    if not _SCHEME.match(href) and not href.startswith("//"):
+    if not _is_url(href):
         return None
     url = urllib.parse.urlsplit(href)
-    return url._replace(netloc=_USUAL_PORT.sub("", url.netloc.lower()), query="", fragment="")
+    return url._replace(netloc=_USUAL_PORT.sub("", url.netloc.lower()), fragment="")
+
+
+def _is_url(href: str) -> bool:
+    return _SCHEME.match(href) is not None or href.startswith("//")
 
 
 def _is_path(href: str) -> bool:
@@ -58,7 +62,8 @@ def _is_path(href: str) -> bool:
 def resolve(href: str, folder: str, anchors: tuple[Anchor, ...]) -> str | None:
     """Return the file that a link in a document in `folder` means, the likeliest where none exists.
 
-    None where it leads to another place than this disk.
+    None where it leads to another place than this disk. Of a URL whose file is missing, a query, which may hold a key,
+    is no part of the name.
     """
     paths = []
     for path in candidates(href, folder, anchors):
@@ -66,12 +71,13 @@ def resolve(href: str, folder: str, anchors: tuple[Anchor, ...]) -> str | None:
             return path
         paths.append(path)
     packed = (path + suffix for path in paths for suffix in _PACKED)
-    return next(filter(_exists, packed), paths[0] if paths else None)
+    bare = href.partition("?")[0] if _is_url(href) else href
+    return next(filter(_exists, packed), None) or next(candidates(bare, folder, anchors), None)
 
 
 def candidates(href: str, folder: str, anchors: tuple[Anchor, ...]) -> Iterator[str]:
     """Yield the files that a link may mean: its name as it is written, then with per cent escapes decoded."""
-    if not _SCHEME.match(href) and not href.startswith("//"):
+    if not _is_url(href):
         yield from _spellings(href, folder)
     try:
         url = _absolute(href)
@@ -85,7 +91,8 @@ def candidates(href: str, folder: str, anchors: tuple[Anchor, ...]) -> Iterator[
     for anchor in anchors:
         same = url.netloc == anchor.url.netloc and _is_same(url.scheme, anchor.url.scheme)
         if same or _is_path(href):
-            yield from _spellings(posixpath.relpath(url.path, anchor.url.path or "/"), anchor.folder)
+            path = posixpath.relpath(url.path, anchor.url.path or "/")
+            yield from _spellings(f"{path}?{url.query}" if url.query else path, anchor.folder)  # as wget calls files
 
 
 def _is_same(scheme: str, published: str) -> bool:

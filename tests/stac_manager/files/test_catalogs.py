@@ -172,6 +172,7 @@ async def test_a_published_catalog_is_read_where_it_was_copied_to(
         ("/abs/x.json", ["/abs/x.json", "/abs/x.json"]),
         ("file:///abs/x%20y.json", ["/abs/x%20y.json", "/abs/x y.json"]),
         ("https://e.com/cat/x.json", ["/d/x.json"]),
+        ("https://e.com/cat/x.json?v=1#x", ["/d/x.json?v=1", "/d/x.json"]),
         ("https://e.com/x.json", ["/x.json"]),
         ("http://e.com/cat/x.json", ["/d/x.json"]),
         ("ftp://e.com/cat/x.json", []),
@@ -187,6 +188,19 @@ def test_where_a_link_may_lead(href: str, expected: list[str]) -> None:
     assert [path for path in expected if path not in found] == []
     assert bool(found) == bool(expected)
     assert found[:1] == expected[:1]
+
+
+async def test_a_mirror_has_queries_in_its_names(write: Write, tmp_path: Path) -> None:
+    """So wget calls files. They were missing where the link is a URL."""
+    url = "https://e.com/cat"
+    links = [("self", f"{url}/catalog.json?f=1"), ("child", f"{url}/catalog.json?f=2"), ("item", f"{url}/b%20.json?k=1")]
+    write("catalog.json", catalog(*links, ("item", f"{url}/gone.json?sig=s3cret")))
+    write("catalog.json?f=2", catalog(("item", "a.json?f=1")))
+    write("a.json?f=1", make_item("a"))
+    write("b .json?k=1", make_item("b"))
+    found, failures, _ = await fetched(tmp_path / "catalog.json")
+    assert found == ["a", "b"]
+    assert failures == [f"{tmp_path / 'gone.json'}: cannot be read: No such file or directory"]
 
 
 @pytest.mark.parametrize(

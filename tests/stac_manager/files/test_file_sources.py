@@ -239,7 +239,7 @@ async def test_nothing_delivered_is_an_error_that_quotes_the_first_failure(write
         ({"source": "one.json", "source_type": "items_directory"}, "is a file"),
         ({"source": "c/collection.json"}, "no folder 'items'"),
         ({"source": "above.json"}, "links to Catalogs and Collections alone"),
-        ({"source": "remote/collection.json"}, "items are remote"),
+        ({"source": "remote/collection.json"}, "items are remote (https://example.com/a); use the URL"),
     ],
 )
 async def test_missing_sources_are_configuration_errors(
@@ -250,7 +250,8 @@ async def test_missing_sources_are_configuration_errors(
     write("c/collection.json", {"type": "Collection", "links": []})
     write("above/one/level/x.json", ITEMS[0])
     write("above.json", {"type": "Catalog", "links": [{"rel": "child", "href": "c/collection.json"}]})
-    write("remote/collection.json", {"type": "Collection", "links": [{"rel": "item", "href": "https://example.com/a"}]})
+    signed = {"rel": "item", "href": "https://me:s3cret@example.com/a?sig=s3cret"}
+    write("remote/collection.json", {"type": "Collection", "links": [signed]})
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigurationError) as caught:
         await fetch(options)
