@@ -254,7 +254,7 @@ def _of_member(
         return
     whole = isinstance(member, Whole)
     value = member.value if isinstance(member, Whole) else member
-    place = "" if whole else f"member {index}: "
+    place = f"member {index}: " if not whole else f"value {index}: " if index else ""
     if isinstance(value, Pause):
         yield None
     elif isinstance(value, BrokenMember):

@@ -19,7 +19,7 @@ MOST_DEPTH = 16
 
 
 def members_of_values(window: Window, stop: bytes = b"") -> Generator[tuple[int, Any], None, None]:
-    """Yield the members of all values that follow each other, each with its number in its value.
+    """Yield the members of all values that follow each other, each with its number in its value, or that of the value.
 
     They end before a byte `stop` between two values, or with the window.
 
@@ -30,25 +30,26 @@ def members_of_values(window: Window, stop: bytes = b"") -> Generator[tuple[int,
     if not (yield from _another(reader, window, stop)):
         reader.fail("it holds no value")
     guess: Guess | None = None
-    beginning, first = b"", True
-    while first or (yield from _another(reader, window, stop)):
+    beginning, number = b"", 0
+    while not number or (yield from _another(reader, window, stop)):
         if beginning:
             guess = Guess.of(bytes(window.view[window.start : reader.at]), beginning, reader.on_one_line)
         window.start = reader.at
         if guess is not None:
             for member in reader.guessed(guess):
-                yield 0, Whole(member)
+                yield number, Whole(member)
+                number += 1
             guess = guess if reader.held else None
             if not (yield from _another(reader, window, stop)):
                 return
         beginning = reader.beginning() if guess is None else b""
         index = 0
-        for member in reader.value(alone=first):
-            yield index, member
+        for member in reader.value(alone=not number):
+            yield number if isinstance(member, Whole) else index, member
             index += not isinstance(member, Pause)
         if not index:  # an empty array
             yield 0, Pause()
-        first = False
+        number += 1
 
 
 def _another(reader: Reader, window: Window, stop: bytes) -> Generator[tuple[int, Pause], None, bool]:

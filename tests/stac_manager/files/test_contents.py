@@ -389,3 +389,15 @@ async def test_damage_behind_pretty_printed_items_keeps_its_line(write: Write) -
     assert found == ITEMS[:3]
     lines = [number for number, line in enumerate(text.split("\n"), 1) if line.endswith(('"id": [', '"x": '))]
     assert [failure.line for failure in context.failure_collector.get_all()] == lines
+
+
+@pytest.mark.parametrize("several", [pretty, lambda values: "".join(map(json.dumps, values))])
+async def test_a_failure_tells_which_of_several_values_it_is(
+    several: Callable[[list[dict[str, Any]]], str], write: Write
+) -> None:
+    """They have no line each: of 10,000 pretty-printed Items, nothing told which one was none."""
+    values = [*ITEMS[:3], {**ITEMS[3], "id": 3}, *ITEMS[4:], {"type": "FeatureCollection", "features": [7]}, {}]
+    context = WorkflowContext.create()
+    assert len(await fetch({"source": str(write("x.json", several(values)))}, context)) == len(ITEMS) - 1
+    places = [failure.reason.partition(": ")[0] for failure in context.failure_collector.get_all()]
+    assert places == ["value 3", "member 0", f"value {len(ITEMS) + 1}"]
