@@ -190,10 +190,9 @@ class ReadAhead:
                 while count < BUFFER_BYTES and (further := read_into(descriptor, self._buffers[0][count:], count)[0]):
                     count += further
                 if count == BUFFER_BYTES:
-                    if document.format == "ndjson" or os.fstat(descriptor).st_size > LARGE_BYTES:
-                        keep_open = True
-                        return self._window(document, descriptor)
-                    return self._read_rest(descriptor)
+                    data = None if document.format == "ndjson" else self._read_rest(descriptor)
+                    keep_open = data is None
+                    return self._window(document, descriptor) if data is None else data
         except OSError as error:
             return error
         finally:
@@ -207,13 +206,17 @@ class ReadAhead:
             return lines_of_file(descriptor, self._stats, document.first, document.stop, hint=self._hints)
         return Window(FileSource(descriptor, self._stats, hint=self._hints))
 
-    def _read_rest(self, descriptor: int) -> memoryview:
-        """Read a document of middle size to its end, also when it grows meanwhile."""
-        parts = [bytes(self._buffers[0])]
+    def _read_rest(self, descriptor: int) -> memoryview | None:
+        """Read a document of middle size to its end, also when it grows meanwhile; None for what turns out large."""
+        size = os.fstat(descriptor).st_size  # 0 of a device, and where the file system does not know
+        data = part = bytes(self._buffers[0])
         with io.FileIO(descriptor, closefd=False) as file:
             file.seek(BUFFER_BYTES)
-            parts.append(file.readall())
-        data = b"".join(parts)
+            while part and max(size, len(data)) <= LARGE_BYTES:
+                part = file.read(max(size - len(data), 0) + BUFFER_BYTES)
+                data += part
+        if part:
+            return None
         self._stats.bytes += len(data)
         return memoryview(data)
 
@@ -264,6 +267,4 @@ class ReadAhead:
         if isinstance(content, OSError) or document.format == "parquet":
             return document, content
         opened = open_document(document)
-        if isinstance(opened, int):
-            return document, self._window(document, opened)
-        return document, opened
+        return document, self._window(document, opened) if isinstance(opened, int) else opened

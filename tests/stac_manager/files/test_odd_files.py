@@ -77,6 +77,25 @@ async def test_pipes_are_never_opened(pattern: str, tmp_path: Path) -> None:
     assert [failure.reason for failure in context.failure_collector.get_all()] == ["not a regular file"]
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="no such device on this system")
+@pytest.mark.parametrize("concurrency", [1, 8])
+async def test_a_file_that_has_become_endless_since_it_was_found_is_not_read_whole(
+    concurrency: int, tmp_path: Path
+) -> None:
+    """Its size is 0, as that of files that file systems make up. All of it was read into memory."""
+    write_items(tmp_path, 100)
+    context = WorkflowContext.create()
+    found = []
+    async for item in IngestModule(source=tmp_path, concurrency=concurrency).fetch(context):
+        if not found:
+            (tmp_path / "090.json").unlink()
+            (tmp_path / "090.json").symlink_to("/dev/zero")
+        found.append(item["id"])
+    assert found == [f"{number:03}" for number in range(100) if number != 90]
+    (failure,) = context.failure_collector.get_all()
+    assert failure.reason == "it begins with zeros, perhaps not written to its end"
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has names that are no UTF-8")
 async def test_names_of_any_bytes_can_be_printed(tmp_path: Path) -> None:
     for name, content in ((b"\xff.json", b"{"), (b"\xfe \n.json", json.dumps(make_item("odd")).encode())):
