@@ -193,8 +193,9 @@ def test_where_a_link_may_lead(href: str, expected: list[str]) -> None:
 async def test_a_mirror_has_queries_in_its_names(write: Write, tmp_path: Path) -> None:
     """So wget calls files. They were missing where the link is a URL."""
     url = "https://e.com/cat"
-    links = [("self", f"{url}/catalog.json?f=1"), ("child", f"{url}/catalog.json?f=2"), ("item", f"{url}/b%20.json?k=1")]
-    write("catalog.json", catalog(*links, ("item", f"{url}/gone.json?sig=s3cret")))
+    links = [("self", f"{url}/catalog.json?f=1"), ("child", f"{url}/catalog.json?f=2")]
+    links += [("item", f"{url}/b%20.json?k=1"), ("item", f"{url}/gone.json?sig=s3cret")]
+    write("catalog.json", catalog(*links))
     write("catalog.json?f=2", catalog(("item", "a.json?f=1")))
     write("a.json?f=1", make_item("a"))
     write("b .json?k=1", make_item("b"))

@@ -295,6 +295,10 @@ async def test_ids_that_are_no_strings(item_id: object, said: str, write: Write)
             f"geometry must be an object or null, got a string; its id is '{ITEMS[0]['id']}'",
         ),
         (json.dumps(ITEMS[0] | {"properties": []}).encode(), "properties must be an object or null, got an array"),
+        (
+            json.dumps({"type": "Feature", "stac_version": "1.0.0", "id": "a", "properties.datetime": None}).encode(),
+            "its members are paths, such as 'properties.datetime'; write whole items",
+        ),
         (json.dumps(BEFORE_0_8 | {"time": None}).encode(), "no stac_version .*OGC API record"),
         (
             json.dumps(BEFORE_0_8 | {"conformsTo": ["http://www.opengis.net/spec/json-fg-1"]}).encode(),
