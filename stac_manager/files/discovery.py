@@ -231,8 +231,8 @@ class Discovery:
 
     def _catalog(self, entries: list[str]) -> Sequence[Document]:
         walk = Walk(self._failures, self._below, self._stopped)
-        given = set(entries)  # of catalog.json.gz beside catalog.json, the latter alone
-        walk.follow_each([path for path in entries if os.path.splitext(path)[0] not in given])
+        packed = {f"{path}{suffix}" for path in entries for suffix in (".gz", ".zst")}
+        walk.follow_each([path for path in entries if path not in packed])  # beside catalog.json, no catalog.json.gz
         folder = os.path.dirname(entries[0])
         if not walk.paths and not walk.elsewhere and os.path.basename(entries[0]) in LOCAL_ENTRIES:
             listed = [os.path.join(folder, name) for name in self._top(folder or os.curdir)[0]]

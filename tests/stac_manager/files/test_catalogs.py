@@ -232,6 +232,14 @@ async def test_a_collection_by_another_name(characters: int, write: Write, tmp_p
         assert (await fetched(tmp_path / source))[0] == ["a"]
 
 
+@pytest.mark.parametrize("name", ["stac", "c/1.0", "catalog.JSON"])
+async def test_a_catalog_without_the_suffix_of_one(name: str, write: Write, tmp_path: Path) -> None:
+    """So it is saved from an address such as /stac. It was taken for what lies packed beside itself."""
+    write(name, catalog(("item", "a")))
+    write(os.path.join(os.path.dirname(name), "a"), make_item("a"))
+    assert await fetched(tmp_path / name) == (["a"], [], [])
+
+
 @pytest.mark.parametrize("name", ["collection.json", "catalog.json.gz"])
 @pytest.mark.parametrize("kind", ["item", "pages", "array", "large", "truncated"])
 async def test_a_file_that_is_called_as_an_entry_point_and_holds_items(
