@@ -31,7 +31,7 @@ class Walk:
         paths: The documents that hold items, in the order of the links.
         followed: How many links to items and children were followed.
         elsewhere: How many links lead to other places than this disk.
-        first_elsewhere: The first of them.
+        first_elsewhere: The first of them, or of other places that a collection names for its items.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Walk:
 
     def why_nothing(self, folder: str) -> str:
         """Tell why an entry point in a folder led to no items, and the way out."""
-        if self.elsewhere:
+        if self.first_elsewhere:
             return f"its items are remote ({self.first_elsewhere}); use the URL of the catalog itself"
         found = "the collection has no links 'item' or 'child', no folder 'items' and no features"
         if self.followed:
@@ -221,7 +221,9 @@ class Walk:
     def _take_existing(self, hrefs: list[Any], folder: str, anchors: tuple[Anchor, ...]) -> None:
         for href in hrefs:
             target = resolve(href, folder, anchors) if isinstance(href, str) else None
-            if target is not None and os.path.lexists(target):
+            if target is None and isinstance(href, str):
+                self.first_elsewhere = self.first_elsewhere or shown(href)
+            elif target is not None and os.path.lexists(target):
                 for each in self._data_files(target) if os.path.isdir(target) else [target]:
                     self._item(each)
 

@@ -240,6 +240,7 @@ async def test_nothing_delivered_is_an_error_that_quotes_the_first_failure(write
         ({"source": "c/collection.json"}, "no folder 'items'"),
         ({"source": "above.json"}, "links to Catalogs and Collections alone"),
         ({"source": "remote/collection.json"}, "items are remote (https://example.com/a); use the URL"),
+        ({"source": "bucket/collection.json"}, "items are remote (s3://bucket/items.parquet)"),
     ],
 )
 async def test_missing_sources_are_configuration_errors(
@@ -250,6 +251,8 @@ async def test_missing_sources_are_configuration_errors(
     write("c/collection.json", {"type": "Collection", "links": []})
     write("above/one/level/x.json", ITEMS[0])
     write("above.json", {"type": "Catalog", "links": [{"rel": "child", "href": "c/collection.json"}]})
+    asset = {"href": "s3://bucket/items.parquet", "type": "application/x-parquet", "roles": ["stac-items"]}
+    write("bucket/collection.json", {"type": "Collection", "links": [], "assets": {"items": asset}})
     signed = {"rel": "item", "href": "https://me:s3cret@example.com/a?sig=s3cret"}
     write("remote/collection.json", {"type": "Collection", "links": [signed]})
     monkeypatch.chdir(tmp_path)
