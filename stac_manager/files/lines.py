@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from stac_manager.broken import BrokenMember, NotJSONError
-from stac_manager.files.formats import RECORD_SEPARATOR, Document
+from stac_manager.files.formats import RECORD_SEPARATOR, Document, format_of_name
 from stac_manager.files.members import members
 from stac_manager.files.window import WHITE, Window
 from stac_manager.items import is_plain_item
@@ -49,13 +49,15 @@ def has_lines(window: Window, document: Document) -> bool:
     """Tell whether a document holds a value a line, and no record separators.
 
     A file that is called so does, unless its first value ends on a later line. Another one does where its first line
-    is an object or array and something follows, and where that line is broken and the second one is an item.
+    is an object or array and something follows, and where that line is broken and the second one is an item. An
+    empty part (`part-00001`, as Spark writes them) has no line.
     """
     if first_byte(window) == RECORD_SEPARATOR:
         return False
     end = _end_of_first_line(window)
     if end is None:
-        return document.format == "ndjson"
+        is_part = document.path.rpartition("/")[2].startswith("part-") or format_of_name(document.path) is None
+        return document.format == "ndjson" or (is_part and first_byte(window) is None)
     line = bytes(window.view[window.start : end])
     try:
         value = orjson.loads(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import sys
@@ -75,6 +76,20 @@ async def test_pipes_are_never_opened(pattern: str, tmp_path: Path) -> None:
     context = WorkflowContext.create()
     assert ids(await fetch({"source": tmp_path / pattern}, context)) == ["000", "001"]
     assert [failure.reason for failure in context.failure_collector.get_all()] == ["not a regular file"]
+
+
+@pytest.mark.parametrize("names", [("part-00000", "part-00001.gz", "00002"), ("part-00000-c000.json",)])
+async def test_an_empty_part_holds_no_items_and_is_no_failure(names: tuple[str, ...], tmp_path: Path) -> None:
+    """Spark writes such, of partitions without rows. An empty file of another name was not written to its end."""
+    for name in names:
+        (tmp_path / name).write_bytes(gzip.compress(b"") if name.endswith(".gz") else b"")
+    (tmp_path / names[0].replace("0000", "0003", 1)).write_text(json.dumps(make_item("a")))
+    context = WorkflowContext.create()
+    assert ids(await fetch({"source": tmp_path / "*"}, context)) == ["a"]
+    assert not context.failure_collector
+    (tmp_path / "whole.json").touch()
+    with pytest.raises(DataProcessingError, match=r"whole\.json:1: not JSON: it holds no value"):
+        await fetch({"source": tmp_path / "whole.json"})
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="no such device on this system")
