@@ -13,7 +13,7 @@ from stac_manager.api.requests import Request, with_limit
 from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.limiter import Limiter
 from stac_manager.network import messages
-from stac_manager.network.backoff import RETRIED
+from stac_manager.network.backoff import may_pass
 from stac_manager.network.bodies import RefusedBodyError
 from stac_manager.network.carrier import Carrier
 from stac_manager.network.connection import Connection
@@ -191,7 +191,7 @@ class Client:
         throttled = let_in or (of_amazon and messages.server_message(reply.body) == "Forbidden")
         if throttled:
             self.wire.refused(reply)
-        if status in RETRIED or throttled or (redirected and self._carrier.knows):
+        if may_pass(status) or throttled or (redirected and self._carrier.knows):
             return Fault(words, "status", status=status, refused=throttled, retry_after=reply.retry_after)
         return StatusError(words, status)
 

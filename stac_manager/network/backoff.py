@@ -10,14 +10,20 @@ from email.utils import parsedate_to_datetime
 RETRY_BASE_SECONDS = 0.5
 RETRY_CAP_SECONDS = 30.0
 RETRY_AFTER_CAP_SECONDS = 60.0
-REFUSALS = (429, 503)
-"""With these a server wants fewer requests: all of them wait, not only this one."""
-RETRIED = (304, 408, 425, 500, 502, 504, 520, 521, 522, 523, 524, 529, 530, *REFUSALS)
-"""304 to who has nothing is the fault of a cache; those from 520 on are of Cloudflare, of its own or of the server
-behind it."""
+REFUSALS = (420, 429, 503, 509)
+"""With these a server wants fewer requests: all of them wait, not only this one. 420 and 509 are not registered, but
+are said for that."""
+_PASSING = (304, 408, 420, 425, 429)  # 304 to who has nothing is the fault of a cache
+_LASTING = (501, 505, 506, 510, 511)  # what the server does not do, and a network that wants a login
 
 _SECONDS = re.compile(r"\s*\d+(\.\d*)?\s*", re.ASCII)
 """What Python takes for a number besides (`1_0`, `1e3`, `nan`) is none of a server's."""
+
+
+def may_pass(status: int) -> bool:
+    """Tell whether an error may be gone the next time. A number that nobody knows is one of its hundred (RFC 9110, 15):
+    gateways have their own from 520 on."""
+    return status in _PASSING or (500 <= status < 600 and status not in _LASTING)
 
 
 def backoff_seconds(attempt: int) -> float:

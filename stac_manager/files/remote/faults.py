@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stac_manager.network.backoff import RETRIED, retry_after_seconds
+from stac_manager.network.backoff import may_pass, retry_after_seconds
 from stac_manager.network.retrying import Fault
 from stac_manager.network.unreached import PROXY_DENIED
 
@@ -33,4 +33,4 @@ def of_status(status: int, hint: str, retry_after: str | None = None) -> RemoteE
     words = _MEANINGS.get(status, f"the server answered {status}")
     if status in (301, 401, 403):
         words += f"; {hint}"
-    return RemoteError(words, status=status, passing=status in RETRIED, retry_after=retry_after_seconds(retry_after))
+    return RemoteError(words, status=status, passing=may_pass(status), retry_after=retry_after_seconds(retry_after))

@@ -169,3 +169,13 @@ async def test_a_connection_that_takes_too_long_is_not_for_the_size_of_the_page(
 )  # fmt: skip
 def test_what_python_takes_for_a_number_is_no_retry_after(says: str, seconds: float | None) -> None:
     assert backoff.retry_after_seconds(says) == seconds
+
+
+@pytest.mark.parametrize(
+    ("status", "passes"),
+    [(304, True), (400, False), (404, False), (408, True), (420, True), (425, True), (429, True), (499, False),
+     (500, True), (501, False), (502, True), (505, False), (507, True), (508, True), (509, True), (511, False),
+     (520, True), (529, True), (561, True), (598, True), (600, False)],
+)  # fmt: skip
+def test_a_number_that_nobody_knows_is_one_of_its_hundred(status: int, passes: bool) -> None:
+    assert backoff.may_pass(status) == passes
