@@ -156,17 +156,18 @@ class Client:
             place, reply, redirected = await self.wire.follow(request, let_in=self._carrier.knows)
             if reply.status >= 300:
                 raise self._refusal(place, reply, redirected=redirected)
-            return await self._answer(place, reply, outline, full)
+            return await self._answer(place, reply, outline, full, of_source=request.url == str(self._source))
         except (Fault, DataProcessingError) as error:
             silence(error, self.wire.credentials.hidden, f"{request.method} {shown(request.url)}: {messages.LEFT_OUT}")
             raise
 
-    async def _answer(self, place: str, reply: Reply, outline: bool, full: int | None) -> Answer:
+    async def _answer(self, place: str, reply: Reply, outline: bool, full: int | None, *, of_source: bool) -> Answer:
         started = perf_counter()
         try:
             answer = await _parsed(place, reply, outline, self.wire.credentials.secrets)
         except Fault as fault:
-            if fault.kind != "web page" or self._carrier.answered:
+            if fault.kind != "web page" or self._carrier.answered or not of_source:
+                fault.digest *= not (fault.kind == "web page" and self._carrier.knows)  # as the gateway's, it passes
                 raise
             # What is there is no API: the address is wrong.
             raise DataProcessingError(f"{fault}; the source must be the landing page of a STAC API") from None
@@ -205,12 +206,16 @@ async def _parsed(place: str, reply: Reply, outline: bool, secrets: Secrets | No
     except ValueError as error:
         if content_type.startswith("text/html"):
             raise Fault(f"{place}: the answer is a web page, not JSON", "web page", digest=hash(data)) from None
-        reason = str(getattr(error, "msg", None) or error)[:100] if data else "it is empty"
+        if not data.strip():
+            raise Fault(f"{place}: the answer is not JSON: it is empty", "nothing", digest=1) from None
+        reason = str(getattr(error, "msg", None) or error)[:100]
         broke_off = data.lstrip()[:1] == b"{" and data.rstrip()[-1:] != b"}"  # which may pass, also twice
         digest = 0 if broke_off else hash(data)
         raise Fault(f"{place}: the answer is not JSON: {reason}", "garbled", digest=digest) from None
     if isinstance(document, Outline):
         return Answer(reply.url, document.members, len(data), document, reply.link)
+    if not document:
+        raise Fault(f"{place}: the answer is empty", "nothing", digest=1)
     if not isinstance(document, dict):
         raise Fault(f"{place}: the answer is not a JSON object", "garbled", digest=hash(data))
     if errors := messages.errors_in(document):

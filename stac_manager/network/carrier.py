@@ -115,7 +115,7 @@ class Carrier:
         """Wait until a request can be sent again after a fault."""
         others_pass = tries.count(fault, self.answered, self._stats.refusals)
         if fault.is_outage and not others_pass and self._outage.suspect() and await self._outage.is_over():
-            tries.attempts -= 1  # which was not for this request
+            tries.attempts, tries.digest = tries.attempts - 1, 0  # which was not for this request
             return
         decision, tries.digest = decide(fault, tries), fault.digest
         if decision == "give up":

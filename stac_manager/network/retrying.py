@@ -19,8 +19,8 @@ ATTEMPTS_BEFORE_SMALLER = 2
 # Signs that nobody is there behind a gateway, which is so for all requests alike.
 OUTAGES = (502, 504, 521, 522, 523, 530)
 
-Kind: TypeAlias = Literal["status", "slow", "lost", "garbled", "web page"]
-"""An error status, no answer in time, no connection, an answer that is no document, HTML."""
+Kind: TypeAlias = Literal["status", "slow", "lost", "garbled", "nothing", "web page"]
+"""An error status, no answer in time, no connection, an answer that is no document, an empty one, HTML."""
 
 
 class Fault(StacManagerError):
@@ -45,8 +45,8 @@ class Fault(StacManagerError):
 
     @property
     def is_outage(self) -> bool:
-        """Whether it may be that nobody is answered any more."""
-        return self.kind in ("lost", "slow") or self.status in OUTAGES
+        """Whether it may be that nobody is answered any more: gateways say so by a web page, or by nothing, as well."""
+        return self.kind not in ("status", "garbled") or self.status in OUTAGES
 
 
 class TooLargeError(DataProcessingError):
@@ -108,7 +108,7 @@ def decide(fault: Fault, tries: Tries) -> Decision:
     """Decide what follows a fault of a request, counted in its tries, while the server answers others."""
     large = fault.status in TOO_LARGE and tries.attempts >= tries.shrinkable
     same = fault.digest != 0 and fault.digest == tries.digest
-    garbled = fault.kind == "garbled" and (same or tries.shrinkable == 1)
+    garbled = fault.kind in ("garbled", "nothing") and (same or tries.shrinkable == 1)
     if tries.shrinkable and (fault.kind == "slow" or large or garbled):
         return "smaller"  # of a garbled one, what can be read of it
     most = tries.most_refused if fault.refused else tries.most  # which says nothing of a page

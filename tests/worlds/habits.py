@@ -27,11 +27,13 @@ class CachedLandingPage(Habit):
 
 
 class Outage(Habit):
-    """From one request on, for some seconds, all are answered with a 504; until a client looks whether it is over, by
-    what was answered before, however slow that client is."""
+    """From one request on, for some seconds, all are answered with a 504, or with another status and document; until a
+    client looks whether it is over, by what was answered before, however slow that client is."""
 
-    def __init__(self, after: int, seconds: float, status: int = 504) -> None:
-        self.after, self.seconds, self.status = after, seconds, status
+    said: Json | str = {"message": "Endpoint request timed out"}  # noqa: RUF012
+
+    def __init__(self, after: int, seconds: float, status: int = 504, said: Json | str = said) -> None:
+        self.after, self.seconds, self.status, self.said = after, seconds, status, said
         self.ends: float | None = None
         self.answered: set[str] = set()
         self.looked = False
@@ -42,7 +44,7 @@ class Outage(Habit):
             self.ends = now + self.seconds
         if self.ends is not None and (now < self.ends or not self.looked):
             self.looked |= asked in self.answered
-            raise Refusal(self.status, {"message": "Endpoint request timed out"})
+            raise Refusal(self.status, self.said)
         self.answered.add(asked)
 
 
@@ -450,11 +452,15 @@ class ErrorsIn200(Habit):
 class NullIn200(ErrorsIn200):
     """Or nothing that could be a page."""
 
+    def __init__(self, nothing: bytes = b"null") -> None:
+        super().__init__()
+        self.nothing = nothing
+
     def page(self, world: World, ask: Ask, page: Json) -> None:
         self.now = ask.number % self.every == 0
 
     def body(self, ask: Ask, body: bytes) -> bytes:
-        return b"null" if self.now else body
+        return self.nothing if self.now else body
 
 
 class MoreAndMoreCookies(Habit):
@@ -479,11 +485,22 @@ class LoginNowAndThen(ErrorsIn200):
         pass
 
 
-class EmptyIn200(ErrorsIn200):
-    """Every so many searches: an item collection with nothing in it, no count and no link. No search meets it twice."""
+class SlashIsAdded(Habit):
+    """Each search is sent on to its address with a slash (FastAPI)."""
 
-    def __init__(self) -> None:
+    async def arrives(self, ask: Ask) -> None:
+        if not ask.path.endswith("/"):
+            query = "" if ask.method == "POST" else f"?{urlencode(flat(ask.conditions))}"
+            raise Refusal(307, headers={"Location": f"{ask.path}/{query}"})
+
+
+class EmptyIn200(ErrorsIn200):
+    """Every so many searches: an item collection with nothing in it and no link, without a count, or with that of 0.
+    No search meets it twice."""
+
+    def __init__(self, *, counts: bool = False) -> None:
         super().__init__()
+        self.counts = {"numberMatched": 0} if counts else {}
         self.met: set[str] = set()
 
     def page(self, world: World, ask: Ask, page: Json) -> None:
@@ -491,7 +508,7 @@ class EmptyIn200(ErrorsIn200):
         if ask.number % self.every == 0 and asked not in self.met:
             self.met.add(asked)
             page.clear()
-            page |= {"type": "FeatureCollection", "features": [], "links": []}
+            page |= {"type": "FeatureCollection", "features": [], "links": [], **self.counts}
 
 
 class NotModified(EmptyIn200):

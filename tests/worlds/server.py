@@ -185,6 +185,8 @@ class World:
                 return await self._items(request, raw, parts)
             return web.json_response(self._document(request.path_qs, parts))
         except Refusal as refusal:
+            if isinstance(refusal.document, str):
+                return web.Response(text=refusal.document, status=refusal.status, content_type="text/html")
             return web.json_response(refusal.document or {}, status=refusal.status, headers=refusal.headers)
 
     def _document(self, path: str, parts: list[str]) -> Json:

@@ -27,15 +27,18 @@ COUNT = 600
 LOOKS = RETRIES + 1 + OUTAGE_ATTEMPTS
 
 
-@pytest.mark.parametrize(("level", "seconds", "status"), combined(LEVELS, (10, 5, 3), (504, 502)))
+OUTAGES = ((504, Outage.said), (502, Outage.said), (200, "<html><body>We will be back soon</body></html>"), (200, {}))
+
+
+@pytest.mark.parametrize(("level", "seconds", "says"), combined(LEVELS, (10, 5, 3), OUTAGES))
 async def test_an_outage_costs_little_and_is_noted(
-    seconds: float, status: int, level: int | str, monkeypatch: pytest.MonkeyPatch
+    seconds: float, says: tuple[int, Json | str], level: int | str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a time that runs twenty times as fast."""
     monkeypatch.setattr(backoff, "RETRY_BASE_SECONDS", 0.5 / 20)
     monkeypatch.setattr(backoff, "RETRY_CAP_SECONDS", 30 / 20)
     requests = []
-    for habits in ([], [Outage(30, seconds / 20, status)]):
+    for habits in ([], [Outage(30, seconds / 20, *says)]):
         world = World(spread(COUNT), habits)
         async with running(world):
             came = await visit(world, level)

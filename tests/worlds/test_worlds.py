@@ -612,6 +612,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "an error in a 200": lambda: Case([ErrorsIn200(form="single"), Ignores("bbox")], at_one_instant),
     "words in a 200": lambda: Case([ErrorsIn200(form="words"), Ignores("bbox")], at_one_instant, most_requests=30),
     "null in a 200": lambda: Case([NullIn200(), Ignores("bbox")], at_one_instant, most_requests=30),
+    "an empty object in a 200": lambda: Case([NullIn200(b"{}"), Ignores("bbox")], at_one_instant, most_requests=30),
     "more and more cookies": lambda: Case([MoreAndMoreCookies()], most_requests=40),
     "a login now and then": lambda: Case([LoginNowAndThen()], most_requests=60),
     "nothing in a 200": lambda: Case([EmptyIn200()]),
