@@ -107,7 +107,7 @@ class Search:
             try:
                 return await self._fetcher.fetch(reading, enough=self._ledger.left, attempts=TRIES)
             except DataProcessingError as error:
-                is_last = error.status in REFUSED_PAGE or self.ways.by_number.is_foremost(reading)
+                is_last = self._fetcher.may_be_over(error) or self.ways.by_number.is_foremost(reading)
                 if is_last or await self._beyond.follows_ends(self.query, error):
                     raise
         page = await self._fetcher.fetch(reading, enough=self._ledger.left, attempts=few)

@@ -118,6 +118,10 @@ class Fetcher:
                 request, reading.first = larger, larger_first
         return request
 
+    def may_be_over(self, error: DataProcessingError) -> bool:
+        """Whether a page is refused because there is none, and not for its size."""
+        return error.status in REFUSED_PAGE and not self.client.is_for_size(error)
+
     def came(self) -> None:
         """Take note that a page could be had."""
         self.any_came, self._errors_in_a_row = True, 0

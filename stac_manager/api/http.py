@@ -80,6 +80,7 @@ class Client:
         self._carrier = Carrier(connection, limiter, stats)
         self.wire = Wire(self._source, credentials, connection, stats, limiter, pool, self._carrier.turn)
         self._let_in: set[URL] = set()  # below which places items were had
+        self._latest: URL | None = None  # where they were had last
         self.sample: Request | None = None  # a small request that was answered
         self.blamed = "limit"  # what refusals say of pages that are too large; empty where they do not
 
@@ -119,15 +120,20 @@ class Client:
         except Fault as fault:
             raise StatusError(str(fault), fault.status) if fault.status else DataProcessingError(str(fault)) from fault
         except StatusError as error:
-            if shrinkable and (error.status == 413 or messages.blames(error, self.blamed)):
+            if shrinkable and self.is_for_size(error):
                 self._stats.retries += 1
                 raise TooLargeError(str(error)) from error
             raise
         if answer.size:
             self._let_in.add(answer.url.parent)
+            self._latest = answer.url.with_query(None)
             if not self._carrier.knows:
                 self.look_with(request)
         return answer
+
+    def is_for_size(self, error: DataProcessingError) -> bool:
+        """Whether the server refuses a page for its size, as far as its words tell."""
+        return error.status == 413 or messages.blames(error, self.blamed)
 
     def look_with(self, request: Request) -> None:
         """Take the request for a page that came for one that shows whether the server is there."""
@@ -192,7 +198,8 @@ class Client:
         throttled = let_in or (of_amazon and messages.server_message(reply.body) == "Forbidden")
         if throttled:
             self.wire.refused(reply)
-        if may_pass(status) or throttled or (redirected and self._carrier.knows):
+        sent_away = redirected and self._carrier.knows and reply.url.with_query(None) != self._latest
+        if may_pass(status) or throttled or sent_away:
             return Fault(words, "status", status=status, refused=throttled, retry_after=reply.retry_after)
         return StatusError(words, status)
 

@@ -13,7 +13,7 @@ from stac_manager.api.http import ATTEMPTS, Answer, Client
 from stac_manager.api.ownership import Asked, has_null_datetime
 from stac_manager.api.paging import Page, fetch_page, page_of
 from stac_manager.api.query import HARDLY_ANYTHING, NOWHERE, Bounds, Query, in_vain
-from stac_manager.api.requests import Request
+from stac_manager.api.requests import Request, limit_of, with_limit
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import NoDatetime, Whole
 from stac_manager.run import owned_tasks
@@ -26,7 +26,7 @@ NO_COLLECTION = "no-such-collection-9b1c6f"
 MOST_COLLECTIONS = 20_000  # of so many the extent is looked at: the event loop waits meanwhile
 
 
-_Answers: TypeAlias = tuple[Answer | DataProcessingError, Page | None, Page | None, Answer | None]
+_Answers: TypeAlias = tuple[Request, Answer | DataProcessingError, Page | None, Page | None, Answer | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +58,16 @@ async def survey(
             early.cancel()
     if query.apart:
         return query
-    answer, probe, far, collections = early.result() if guessed else await _ask(client, query)
-    said, first = query, query.request(Whole(), body["limit"])
+    first, answer, probe, far, collections = early.result() if guessed else await _ask(client, query)
+    said = query
     while isinstance(answer, DataProcessingError):
         of_an_item = probe is not None and may_be_an_item(answer, query)
         if of_an_item or (other := await another_form(client, query, answer, Whole(), first)) in (None, query):
             break
-        query, first = other, other.request(Whole(), body["limit"])
-        said = query if answer.status == REFUSED_METHOD else said
-        if query.apart or query.by_names(Whole(), first):
+        query, said = other, other if answer.status == REFUSED_METHOD else said
+        if query.apart or query.by_names(Whole(), query.request(Whole(), body["limit"])):
             return query
-        answer, probe, far, collections = await _ask(client, query)
+        first, answer, probe, far, collections = await _ask(client, query)
     page = page_of(answer, first) if isinstance(answer, Answer) else None
     if page is None or (page.size and not page.objects()):  # what is read of a damaged page comes on smaller ones
         try:
@@ -114,14 +113,20 @@ async def around_first_page(
 
 
 async def _ask(client: Client, query: Query) -> _Answers:
-    """Ask for the first page, of which an error is returned; where there is hardly anything; before the far future;
-    and for the Collections: None of each of these where it has no answer."""
+    """Ask for the first page, as large as the server takes it, of which an error is returned; where there is hardly
+    anything; before the far future; and for the Collections: None of each of these where it has no answer."""
 
-    async def first_page() -> Answer | DataProcessingError:
-        try:
-            return await client.send(query.request(Whole(), query.body["limit"]), attempts=ATTEMPTS, outline=True)
-        except DataProcessingError as error:
-            return error
+    async def first_page() -> tuple[Request, Answer | DataProcessingError]:
+        request = query.request(Whole(), query.body["limit"])
+        while True:
+            try:
+                return request, await client.send(request, attempts=ATTEMPTS, outline=True)
+            except DataProcessingError as error:
+                limit = limit_of(request) or 1
+                smaller = with_limit(request, limit // 2) if limit > 1 and client.is_for_size(error) else None
+                if smaller is None:
+                    return request, error
+                request = smaller
 
     def probe(interval: str) -> Coroutine[Any, Any, Page | None]:
         plain = interval if query.bounds.fractions else interval.replace(".000", "")
@@ -133,7 +138,9 @@ async def _ask(client: Client, query: Query) -> _Answers:
         far = None if "datetime" in query.body else tasks.create_task(probe(BEFORE_FAR_FUTURE))
         url = query.endpoint.collection(*query.body.get("collections", ())[:1])
         listed = tasks.create_task(client.ask(Request("GET", str(url)))) if url else None
-    return first.result(), hardly_anything.result(), far.result() if far else None, listed.result() if listed else None
+    request, answer = first.result()
+    extents = listed.result() if listed else None
+    return request, answer, hardly_anything.result(), far.result() if far else None, extents
 
 
 async def is_unknown(client: Client, endpoint: Endpoint, collection_id: str | None) -> bool:

@@ -82,6 +82,7 @@ from .habits import (
     RoundsOffsets,
     SaysFullPages,
     ShortAddresses,
+    SlashIsAdded,
     SortedById,
     Sorts,
     SortsById,
@@ -494,6 +495,9 @@ CASES: dict[str, Callable[[], Case]] = {
     "Collections are needed": lambda: Case(
         [NeedsCollections(), Refuses("POST")], in_three_collections, most_requests=50
     ),
+    "Collections are needed, and large pages refused": lambda: Case(
+        [LargestPage(4, silent=False, status=400), NeedsCollections()], in_three_collections, most_requests=120
+    ),
     "one Collection is needed": lambda: Case([NeedsCollections(1, 422)], in_three_collections, most_requests=40),
     "one Collection is needed, without counts": lambda: Case(
         [NeedsCollections(1)], in_three_collections, world={"counts": False}, most_requests=60
@@ -866,6 +870,12 @@ CASES: dict[str, Callable[[], Case]] = {
     ),
     "a large page is a 500": lambda: Case([LargestPage(4, silent=False)], world={"paging": "offset"}, complete=True),
     "a large page is a 400": lambda: Case([LargestPage(4, silent=False, status=400)]),
+    "a large page is a 400, and nothing is counted": lambda: Case(
+        [LargestPage(3, silent=False, status=400), Counts(lambda _: 0)], world={"paging": "offset"}, most_requests=120
+    ),
+    "a large page is a 422 behind a redirect": lambda: Case(
+        [SlashIsAdded(), LargestPage(7, silent=False, status=422)], world={"counts": False}, most_requests=140
+    ),
     "a large page is a 400, unsaid": lambda: Case([LargestPage(4, silent=False, status=400, words="Bad Request")]),
     "a large page is cut": lambda: Case([LargestPage(4, silent=True)]),
     "a large page is cut, next is absent": lambda: Case(
