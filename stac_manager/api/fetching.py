@@ -193,11 +193,13 @@ class Follower:
             request = with_conditions(request, reading.first) or request
         page = await self._fetch(request, reading.first, attempts, narrowed)
         reading.first = page.first
-        self._counted = self._counted if page.matched is None else page.matched
-        for _ in range(TRIES):
-            if self._counted is None or page.matched is not None or page.size or page.following is not None:
+        for _ in range(TRIES):  # a page without its count, or that takes it back, may be none
+            takes_back = page.matched == 0 < (reading.counted or 0)
+            is_none = page.size == 0 and page.following is None and (page.matched is None or takes_back)
+            if not is_none or (self._counted is None and not takes_back):
                 break
-            page = await self._try(request, reading.first) or page  # a page without its count may be none
+            page = await self._try(request, reading.first) or page
+        self._counted = self._counted if page.matched is None else page.matched
         if self._loses is None and page.matched != reading.counted:
             page = await self._with_conditions(request, reading, page)
         return page

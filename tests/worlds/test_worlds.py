@@ -620,6 +620,10 @@ CASES: dict[str, Callable[[], Case]] = {
     "more and more cookies": lambda: Case([MoreAndMoreCookies()], most_requests=40),
     "a login now and then": lambda: Case([LoginNowAndThen()], most_requests=60),
     "nothing in a 200": lambda: Case([EmptyIn200()]),
+    "nothing in a 200, counted, in sequence": lambda: Case(
+        [EmptyIn200(counts=True), Ignores("datetime", "bbox")],
+        options={"concurrency": 1}, most_requests=20, complete=True,
+    ),
     "304 now and then": lambda: Case([NotModified()], options={"concurrency": 1}, most_requests=20),
     "NaN": lambda: Case([BareNaN()]),
     "byte order mark": lambda: Case([ByteOrderMark()]),
