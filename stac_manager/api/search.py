@@ -207,8 +207,9 @@ async def read(
             async for part in parts:
                 yield part
         endpoints.errs_at_ends = endpoints.errs_at_ends or session.fetcher.errs_at_ends
-        if run.query.endpoint.search != query.endpoint.search:  # where the landing page says, nobody answers
-            endpoints.keep(run.query)
+        found = run.query.endpoint  # the landing page may say where nobody answers, or name a method that is refused
+        if (found.search, found.post) != (query.endpoint.search, query.endpoint.post) and session.fetcher.any_came:
+            endpoints.keep(replace(query, endpoint=replace(query.endpoint, search=found.search, post=found.post)))
     proof = stats.completeness
     report = combine(
         partition.key,

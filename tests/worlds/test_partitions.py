@@ -25,7 +25,7 @@ from .habits import (
     TimesAsText,
     Window,
 )
-from .server import Habit, Json, Key, World, key_of, running
+from .server import Ask, Habit, Json, Key, World, key_of, running
 from .test_worlds import LIMIT, in_many_zones, in_ranges_turned_round, spread, without_geometry
 
 
@@ -49,6 +49,7 @@ class Landings(Habit):
         ([Window(30)], spread),
         ([Refuses("open")], spread),
         ([Refuses("POST")], spread),
+        ([Refuses("POST", 500)], spread),
         ([CutsPages()], spread),
     ],
 )
@@ -169,3 +170,26 @@ async def test_a_search_of_one_partition_is_read_as_well_as_a_fetch(habit: Habit
     assert proof.status == "complete", proof.problems
     assert world.peak <= concurrency
     assert concurrency == 1 or world.peak > 1
+
+
+class Posts(Habit):
+    """Counts how often something is refused that was sent by POST."""
+
+    count = 0
+
+    async def arrives(self, ask: Ask) -> None:
+        self.count += ask.method == "POST"
+
+
+async def test_a_method_that_is_refused_is_tried_once_for_all_partitions() -> None:
+    posts = Posts()
+    world = World(spread(), [posts, Refuses("POST", 500)])
+    async with running(world):
+        module = IngestModule({"source": world.url, "limit": LIMIT, "retries": 1})
+        plan = await module.plan(partition_items=25)
+        posts.count, counts = 0, []
+        for partition in plan:
+            assert [item async for item in module.read(partition, WorkflowContext.create())]
+            counts.append(posts.count)
+    assert len(counts) > 3
+    assert len(set(counts)) == 1
