@@ -277,8 +277,8 @@ def _check_url(source: str) -> None:
         raise ValueError("source: the URL names no host")
     if user is not None or password is not None:
         raise ValueError(
-            "source: leave user and password out of the URL, where they would be shown; send a header instead, such as "
-            "headers={'Authorization': 'Basic ...'}"
+            "source: leave user and password out of the URL, where they would be shown; "
+            "send the header Authorization instead"
         )
 
 

@@ -19,7 +19,7 @@ from stac_manager.files.remote.faults import RemoteError, of_status
 from stac_manager.files.remote.fetched import Fetched, Listed, tagged
 from stac_manager.network.connection import CA_HINT, Connection
 
-HINT = "for public data give storage_options={'skip_signature': True}, else credentials, as obstore has them"
+HINT = "for public data set the storage option skip_signature to true, else give credentials, as obstore has them"
 PAGE_OBJECTS = 1_000
 _STATUS = re.compile(r"status code: (\d{3})")
 _KEY = re.compile(r'Path "(.{1,200}?)"')
