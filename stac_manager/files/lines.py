@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import orjson
 
 from stac_manager.broken import BrokenMember, NotJSONError
-from stac_manager.files.formats import RECORD_SEPARATOR, Document, format_of_name
+from stac_manager.files.formats import RECORD_SEPARATOR, Document
 from stac_manager.files.members import members
 from stac_manager.files.window import WHITE, Window
 from stac_manager.items import is_plain_item
@@ -23,6 +24,8 @@ FIRST_VALUE_BYTES = 1_048_576
 TAIL_BYTES = 64
 """So many bytes at the end of a line nearly always tell how it ends."""
 LINES_LOOKED_AT = 8
+_PART = re.compile(r"part-|\d+(?:_\d+)*(?:\.gz|\.zst)?\Z", re.ASCII)
+"""How the parts of a table are called that are written at once, by Spark and Hive."""
 """Behind a broken first line, so many lines are looked at for an item."""
 
 
@@ -56,7 +59,7 @@ def has_lines(window: Window, document: Document) -> bool:
         return False
     end = _end_of_first_line(window)
     if end is None:
-        is_part = document.path.rpartition("/")[2].startswith("part-") or format_of_name(document.path) is None
+        is_part = _PART.match(document.path.rpartition("/")[2]) is not None
         return document.format == "ndjson" or (is_part and first_byte(window) is None)
     line = bytes(window.view[window.start : end])
     try:
