@@ -16,6 +16,7 @@ STORES = {"s3": "S3", "s3a": "S3", "gs": "GCS", "az": "Azure", "adl": "Azure", "
 _MAY_HIDE = re.compile(r"[@?#]")
 _ESCAPED = re.compile(r"%(2[DdEe]|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Ff]|7[Ee])")
 """Letters, digits and `-._~`, which mean the same in a URL when they are escaped (RFC 3986, 2.3)."""
+_HEXADECIMAL = re.compile(r"%[0-9A-Fa-f]{2}")
 _PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _QUERY = re.compile(r"(?=[?#])")
 _EMPTY, _NO_NAME = re.compile(r"(?<=[^:]/)(?=/)"), "%00"
@@ -52,6 +53,8 @@ def joined(base: str, href: str) -> str:
     else:
         url = href if scheme_of(href) in STORES else _escaped(href)
     parts = urllib.parse.urlsplit(url)
+    if "/." in parts.path and parts.scheme in ("http", "https"):  # in an absolute link
+        url = _joint(url, parts._replace(scheme="", netloc="").geturl())
     _ = parts.port  # may be no number
     if parts.scheme.lower() in ("http", "https", *STORES) and not parts.netloc:
         raise ValueError("it names no host")
@@ -71,13 +74,15 @@ def _joint(base: str, href: str) -> str:
 
 
 def _escaped(href: str) -> str:
-    """Escape what no URL has, and write escapes of what needs none as it is: `%2e%2e/` leads where `../` does."""
+    """Escape what no URL has, in capital letters, and write escapes of what needs none as it is: `%2e%2e/` leads where
+    `../` does."""
     if not href.isascii() and scheme_of(href):
         host = urllib.parse.urlsplit(href).netloc
         with suppress(UnicodeError):
             href = href.replace(host, host.encode("idna").decode(), 1)
     path, query = _QUERY.split(href, maxsplit=1) if _QUERY.search(href) else (href, "")
     path = _PERCENT.sub("%25", _ESCAPED.sub(lambda found: chr(int(found[1], 16)), path))
+    path = _HEXADECIMAL.sub(lambda found: found[0].upper(), path)
     return urllib.parse.quote(path + query, safe="%/:?#[]@!$&'()*+,;=-._~")
 
 

@@ -58,6 +58,7 @@ class ObjectStores:
         """Get an object, or the bytes [start, stop) of it. One of more than `most` bytes is not read: `data` is None.
 
         Its key is the path as it is written; where there is none, the path unescaped, with accents composed or not.
+        `url` says which it was.
 
         Raises:
             RemoteError: If it cannot be had.
@@ -66,7 +67,7 @@ class ObjectStores:
         keys = list(dict.fromkeys([_key(url), plain, *(unicodedata.normalize(form, plain) for form in ("NFC", "NFD"))]))
         for key in keys:
             try:
-                return await self._get(url, key, most, span)
+                return await self._get(url if key == keys[0] else _url(origin_of(url), key), key, most, span)
             except RemoteError as error:
                 if error.status == 416 and span is not None and span[0] == 0:  # it is empty
                     return Fetched(url, b"", 0, ranged=True)
@@ -153,7 +154,7 @@ class Listing:
 
     def __init__(self, listed: Callable[[str | None], Any], url: str) -> None:
         self._listed = listed
-        self._bucket = "://".join(origin_of(url))
+        self._origin = origin_of(url)
         self._pages: Any = None
         self._last: str | None = None
 
@@ -174,7 +175,7 @@ class Listing:
             self._pages, self._last = pages, page[-1]["path"]
             return [
                 Listed(
-                    f"{self._bucket}/{_as_url(each['path'])}",
+                    _url(self._origin, each["path"]),
                     each["size"],
                     _nanoseconds(each),
                     tagged(each.get("e_tag")),
@@ -190,8 +191,9 @@ def _nanoseconds(meta: Mapping[str, Any]) -> int | None:
     return None if written is None else int(written.timestamp()) * 1_000_000_000
 
 
-def _as_url(key: str) -> str:
-    return urllib.parse.quote(key) if "?" in key or "#" in key else key  # which mean something else in URLs
+def _url(origin: tuple[str, str], key: str) -> str:
+    path = urllib.parse.quote(key) if "?" in key or "#" in key else key  # which mean something else in URLs
+    return f"{'://'.join(origin)}/{path}"
 
 
 def _obstore(source: str) -> tuple[Callable[..., Any], Any]:

@@ -31,6 +31,8 @@ BASE = "https://example.com/a/b/catalog.json"
         (BASE, "s3://bucket/c d.json", "s3://bucket/c d.json"),
         (BASE, "c d%20e.json", "https://example.com/a/b/c%20d%20e.json"),
         (BASE, "%2e%2E/%63%2D%7E.json?%63#%63", "https://example.com/a/c-~.json?%63"),
+        (BASE, "%c3%a9.json", "https://example.com/a/b/%C3%A9.json"),
+        (BASE, "https://example.com/./a/../c.json?x=/../y", "https://example.com/c.json?x=/../y"),
         (BASE, "%2F%2563.json", "https://example.com/a/b/%2F%2563.json"),
         (BASE, "http://%6c%6Fcalhost/c.json", "http://localhost/c.json"),
         (BASE, "http://m\u00fcnchen.de/50% off.json", "http://xn--mnchen-3ya.de/50%25%20off.json"),

@@ -46,6 +46,11 @@ OBJECTS = {
     "stac/x/2%20.json": document(item("2")),  # a key as it is written
     "stac/x/3 e\u0301.json": document(item("3")),  # or as a URL has it, with accents as a Mac writes them
     "stac/b c.json": document(item("b c")),
+    "spelled/collection.json": catalog(
+        ("item", "b c.json"), ("item", "b%20c.json"), ("item", "d%20e.json"), ("item", "d e.json")
+    ),
+    "spelled/b c.json": document(item("b c")),
+    "spelled/d e.json": document(item("d e")),
     "parts/collection=a/1.ndjson": document(item("p1", None)) + b"\n" + document(item("p2", None)),
     "parts/collection=b/2.ndjson": document(item("p3", None)),
     "parts/_SUCCESS": b"",
@@ -124,6 +129,12 @@ def test_a_catalog_in_a_bucket(store: dict[str, Any], source: str, concurrency: 
     items, failures = fetch(source, store, concurrency=concurrency)
     assert [each["id"] for each in items] == ["1", "2", "3", "b c"]
     assert failures == ["s3://bucket/stac/gone.json: not found (404)"]
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_an_object_to_which_links_lead_in_several_spellings_comes_once(store: dict[str, Any], concurrency: int) -> None:
+    items, failures = fetch("s3://bucket/spelled", store, concurrency=concurrency)
+    assert ([each["id"] for each in items], failures) == (["b c", "d e"], [])
 
 
 @pytest.mark.parametrize("source", ["gs://google/gs/catalog.json", "gs://google/gs"])
