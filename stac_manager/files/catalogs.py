@@ -13,7 +13,7 @@ from stac_manager.config import shown
 from stac_manager.context import FailureCollector
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.files.entry_points import load
-from stac_manager.files.formats import LOCAL_ENTRIES
+from stac_manager.files.formats import LOCAL_ENTRIES, format_of_name
 from stac_manager.files.links import Anchor, anchor_of, resolve
 from stac_manager.files.opening import TOO_MANY_OPEN
 from stac_manager.items import is_catalog
@@ -158,6 +158,9 @@ class Walk:
             if not path.endswith(".json") and os.path.isdir(path):
                 path = next((each for name in LOCAL_ENTRIES if os.path.isfile(each := os.path.join(path, name))), path)
             reason = why_not_regular(path)
+            if reason is None and format_of_name(path) in ("ndjson", "parquet"):
+                self._item(path)
+                return None
             if hash(path) in self._seen if reason is not None else not self._is_new_catalog(path):
                 return None
             document = {} if reason is not None else load(path)
@@ -166,6 +169,9 @@ class Walk:
                 raise DataProcessingError(f"{path}: cannot be read: {error.strerror}") from error
             reason = f"cannot be read: {error.strerror}"
         except ValueError as error:
+            if os.path.basename(path) not in LOCAL_ENTRIES:  # lines or Parquet, perhaps: reading it says what is wrong
+                self._item(path, loaded=True)
+                return None
             reason = str(error) or "cannot be read"
         if reason is not None:
             self._seen.add(hash(path))

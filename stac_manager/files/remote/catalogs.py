@@ -9,7 +9,7 @@ from stac_manager import items
 from stac_manager.config import shown
 from stac_manager.files import entry_points
 from stac_manager.files.catalogs import holds_items
-from stac_manager.files.formats import BOM, ENTRY_FILES, magic
+from stac_manager.files.formats import BOM, ENTRY_FILES, format_of_name, magic
 from stac_manager.files.remote.addresses import is_data, is_relative, joined, name_of, refusal
 
 Kind: TypeAlias = Literal["entry", "child", "item"]
@@ -65,6 +65,8 @@ def _links(document: dict[str, Any], url: str, source: str, wanted: dict[str, Ki
             continue
         if kind == "item" and name_of(target) in ENTRY_FILES:
             kind = "child"
+        elif kind == "child" and format_of_name(name_of(target)) in ("ndjson", "parquet"):
+            kind = "item"
         found.append(Link(target, kind, None if is_relative(href) else refusal(target, source)))
     return found
 
@@ -86,6 +88,13 @@ def parsed(data: bytes) -> object:
 def may_be_catalog(data: bytes) -> bool:
     """Tell of a document by its beginning whether it may be a catalog."""
     return magic(data[:4]) in ("gzip", "zstd") or data.removeprefix(BOM).lstrip()[:1] == b"{"
+
+
+def is_no_child(document: object, data: bytes, url: str) -> bool:
+    """Tell whether what a catalog links to as to another one is none, and may not hold Items: lines, or Parquet."""
+    if document is None and (name_of(url) in ENTRY_FILES or not (magic(data[:4]) == "parquet" or may_be_stac(data))):
+        return True
+    return is_page(data)
 
 
 def is_page(data: bytes) -> bool:

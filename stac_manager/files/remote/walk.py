@@ -22,7 +22,7 @@ from stac_manager.files.remote.addresses import STORES, in_folder, is_data, name
 from stac_manager.files.remote.catalogs import (
     Link,
     is_catalog,
-    is_page,
+    is_no_child,
     items_of_api,
     links_of,
     may_be_catalog,
@@ -275,7 +275,7 @@ class Walk:
             return replace(fetched, size=None if data is None else len(data), linked=link.url)
         document = await asyncio.to_thread(parsed, data) if len(data) > SLOW_BYTES else parsed(data)
         if not isinstance(document, dict) or not is_catalog(document):
-            if link.kind == "child" and (document is None or is_page(data)):
+            if link.kind == "child" and is_no_child(document, data, link.url):
                 raise RemoteError(why_not_text(data[:HEAD_BYTES]) or "not JSON", status=NOT_JSON)
             return replace(fetched, size=len(data), linked=link.url)
         of_it = (document, fetched.url, self._source)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet
 import pytest
+from stac_geoparquet.arrow import parse_stac_items_to_arrow
 from support import fetch, ids, make_item
 
 from stac_manager import ConfigurationError, DataProcessingError, IngestModule, WorkflowContext
@@ -103,6 +106,20 @@ async def test_what_is_not_linked_is_counted_and_named(write: Write, tmp_path: P
     assert notes == [
         f"2 data files not linked from the catalog and not read, the first: {tmp_path / 'c' / 'else' / 'd.json'}"
     ]
+
+
+@pytest.mark.parametrize("rel", ["item", "child"])
+async def test_links_may_lead_to_lines_and_parquet(rel: str, write: Write, tmp_path: Path) -> None:
+    """Whatever they are called."""
+    made = [make_item("1"), make_item("2")]
+    lines = "\n".join(map(json.dumps, made)).encode()
+    file = io.BytesIO()
+    pyarrow.parquet.write_table(parse_stac_items_to_arrow(made).read_all(), file)
+    data = {"a.ndjson": lines, "b.json": lines, "c.parquet": file.getvalue(), "d": file.getvalue()}
+    for name, body in {**data, "e.jsonl.gz": gzip.compress(lines)}.items():
+        write(f"{name}-/{name}", body)
+        entry = write(f"{name}-/catalog.json", catalog((rel, name)))
+        assert await fetched(entry) == (["1", "2"], [], []), name
 
 
 async def test_missing_and_broken_children_are_failures_and_the_rest_arrives(write: Write, tmp_path: Path) -> None:

@@ -297,6 +297,22 @@ def test_links_as_people_write_them() -> None:
         assert (ids, failures) == (["x", "y", "z"], [f"{server.url}/gone/: not found (404)", without])
 
 
+@pytest.mark.parametrize("rel", ["item", "child"])
+def test_links_may_lead_to_lines_and_parquet(rel: str) -> None:
+    """Whatever they are called: as on the disk."""
+    data = {
+        "a.ndjson": LINES,
+        "b.json": LINES,
+        "c.parquet": parquet(),
+        "d": parquet(),
+        "e.jsonl.gz": gzip.compress(LINES),
+    }
+    for name, body in data.items():
+        with serving({"/catalog.json": catalog((rel, name)), f"/{name}": body}) as server:
+            ids, failures, _ = fetch(f"{server.url}/catalog.json")
+        assert (len(ids), failures) == (len(MANY), []), name
+
+
 @pytest.mark.parametrize("top", ["c.json", "catalog.json"])
 def test_collections_of_an_api_name_the_mode_that_reads_them(top: str) -> None:
     documents = {"/c.json": catalog(("items", "./items")), "/catalog.json": catalog(("child", "c.json"))}
