@@ -94,14 +94,15 @@ def listed(value: object) -> object:
 
 
 def mapped(value: object) -> object:
-    """Make a GeoJSON object of its text, or of what has the `__geo_interface__`, such as a shape of shapely."""
-    try:
-        if isinstance(value, str):
-            return json.loads(value, parse_constant=_no_number)
-        return json.loads(json.dumps(getattr(value, "__geo_interface__", value), allow_nan=False))
-    except (TypeError, ValueError, RecursionError) as error:
-        text = "; of WKT: shapely.from_wkt(...)" if isinstance(value, str) else ""
-        raise ValueError(f"must be a GeoJSON geometry{text}; cannot be written as JSON: {error}") from None
+    """Make a GeoJSON geometry of its text, of a Feature, or of what has the `__geo_interface__`, such as a shape."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value, parse_constant=_no_number)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"must be a GeoJSON geometry; of WKT: shapely.from_wkt(...); not JSON: {error}") from None
+    found = _as_json(getattr(value, "__geo_interface__", value))
+    is_feature = isinstance(found, dict) and found.get("type") == "Feature"
+    return found.get("geometry") or found if is_feature else found
 
 
 def _no_number(name: str) -> None:
@@ -112,21 +113,38 @@ def geometry(value: dict[str, Any]) -> dict[str, Any]:
     """Check that this JSON object is a GeoJSON geometry by its members."""
     member = _GEOMETRY_MEMBER.get(value.get("type", ""))
     if member is None or not isinstance(value.get(member), list):
-        raise ValueError("must be a GeoJSON geometry with 'type' and 'coordinates' (not a Feature)")
+        one = "; give one of its Features" if value.get("type") == "FeatureCollection" else ""
+        raise ValueError(f"must be a GeoJSON geometry with 'type' and 'coordinates', or a Feature with one{one}")
+    if not value[member]:
+        raise ValueError(f"is an empty {value['type']}: nothing meets it")
     return value
 
 
-def json_value(value: Json) -> Json:
-    """Check that a search can be sent with this."""
+def condition(value: Json) -> Json | None:
+    """Check that a search can be sent with this; an empty one is none."""
+    return _as_json(value) or None
+
+
+def _as_json(value: Any) -> Any:
+    """What other clients make of the numbers, arrays and shapes in this."""
     try:
-        json.dumps(value, allow_nan=False)
+        return json.loads(json.dumps(value, allow_nan=False, default=_written_as_json))
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"cannot be written as JSON: {error}") from None
-    return value
+
+
+def _written_as_json(value: Any) -> Any:
+    """Write what numpy has as Python has it, and a shape as GeoJSON."""
+    if hasattr(value, "__geo_interface__"):
+        return value.__geo_interface__
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
 
 
 def concurrency(level: object) -> object:
     """Check that this is a number of workers, or "auto"."""
+    level = plain(level)
     if level != "auto" and (not isinstance(level, int) or isinstance(level, bool) or level < 1):
         raise ValueError(f"is a number from 1 up, or 'auto' (got {short(level)})")
     return level
@@ -220,6 +238,8 @@ def _written(bound: object) -> str:
         return bound.isoformat() + ("Z" if bound.tzinfo is None else "")
     if isinstance(bound, str | date):
         return str(bound)
+    if type(bound).__name__ == "datetime64":  # of numpy
+        return f"{bound}Z" if "T" in str(bound) else str(bound)
     raise ValueError(f"is text such as '2024-05-01/2024-05-31', a datetime or a pair of them (got {short(bound)})")
 
 

@@ -118,10 +118,11 @@ NAMES = tuple(each.name for each in fields(IngestConfig) if each.name != "given"
 ELSEWHERE = {
     **dict.fromkeys(("url", "api_url", "catalog_url", "endpoint", "href", "path", "paths", "files"), "source"),
     **dict.fromkeys(("workers", "max_workers", "n_jobs", "threads", "max_concurrency"), "concurrency"),
-    **dict.fromkeys(("page_size", "per_page", "batch_size"), "limit"),
+    **dict.fromkeys(("page_size", "per_page", "page_limit", "batch_size"), "limit"),
     **dict.fromkeys(("max_results", "max_records", "max"), "max_items"),
     **dict.fromkeys(("time", "date", "interval"), "datetime"),
-    "collection": "collection_id", "aoi": "intersects", "geometry": "intersects", "sort": "sortby",
+    **dict.fromkeys(("request_modifier", "patch_url", "sign"), "modifier"),
+    **dict.fromkeys(("aoi", "geometry", "geopolygon"), "intersects"), "collection": "collection_id", "sort": "sortby",
     "cql": "filter", "max_retries": "retries", "token": "headers", "auth": "headers", "verify": "ca_bundle",
 }  # fmt: skip
 """What other clients call an option."""
@@ -135,10 +136,12 @@ _WRITE: dict[str, Callable[[Any], Any]] = {
 }  # fmt: skip
 """These may be written in more ways than one."""
 _CHECK: dict[str, Callable[[Any], Any]] = {
-    "bbox": checks.bbox, "intersects": checks.geometry, "query": checks.json_value,
-    "filter": checks.json_value, "fields": checks.paths, "user_agent": checks.header_text,
+    "bbox": checks.bbox, "intersects": checks.geometry, "query": checks.condition,
+    "filter": checks.condition, "fields": checks.paths, "user_agent": checks.header_text,
 }  # fmt: skip
 """These take a value of the right type."""
+
+_SUCH_AS = {"bbox": "(west, south, east, north)", "query": "{'eo:cloud_cover': {'lt': 10}}", "fields": "['id']"}
 
 
 def _read(name: str, value: object) -> Any:
@@ -158,7 +161,8 @@ def _read(name: str, value: object) -> Any:
         found = msgspec.convert(checks.plain(value), kind, strict=False)
     except msgspec.ValidationError as error:
         shown = "" if name in SECRETS else f" (got {short(value)})"
-        raise ValueError(f"{_expected(kind, str(error))}{shown}") from None
+        such = f", such as {_SUCH_AS[name]}" if name in _SUCH_AS else ""
+        raise ValueError(f"{_expected(kind, str(error))}{such}{shown}") from None
     return _CHECK[name](found) if name in _CHECK else found
 
 

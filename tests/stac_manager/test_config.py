@@ -54,6 +54,12 @@ def test_a_path_object_is_a_source() -> None:
         ({**API, "concurency": 3}, "unknown option 'concurency'; did you mean 'concurrency'?"),
         ({**API, "max_item": 3}, "did you mean 'max_items'?"),
         ({**API, "zzzz": 3}, "known options: mode, source"),
+        ({**API, "request_modifier": 3}, "did you mean 'modifier'?"),
+        ({**API, "query": ["eo:cloud_cover<10"]}, "a dict or None, such as {'eo:cloud_cover': {'lt': 10}} (got ["),
+        ({**API, "fields": {"include": ["id"]}}, "a list or None, such as ['id'] (got {"),
+        ({**API, "bbox": "0 0 1 1"}, "such as (west, south, east, north) (got "),
+        ({**API, "intersects": {"type": "FeatureCollection", "features": []}}, "give one of its Features"),
+        ({**API, "intersects": {"type": "Polygon", "coordinates": []}}, "is an empty Polygon: nothing meets it"),
         ({**API, "concurrency": 0}, "option 'concurrency'"),
         ({**API, "concurrency": "many"}, "(got 'many')"),
         ({**API, "concurrency": True}, "option 'concurrency'"),
@@ -126,6 +132,33 @@ def test_numbers_of_numpy_and_numbers_as_text_are_numbers() -> None:
         {**API, "bbox": [*numpy.array([1.5, 2.5, 3.5, 4.5])], "limit": numpy.int64(5), "max_items": "6"}
     )
     assert repr((config.bbox, config.limit, config.max_items)) == "((1.5, 2.5, 3.5, 4.5), 5, 6)"
+
+
+def test_what_numpy_and_shapes_make_of_a_condition_is_json() -> None:
+    numpy = pytest.importorskip("numpy")
+    point = {"type": "Point", "coordinates": [1.5, 2.5]}
+    shape = type("Shape", (), {"__geo_interface__": point})()
+    config = IngestConfig.parse(
+        {
+            **API,
+            "concurrency": numpy.int64(4),
+            "datetime": (numpy.datetime64("2024-05-01T12:00:00"), numpy.datetime64("2024-05")),
+            "intersects": {"type": "Feature", "geometry": {**point, "coordinates": numpy.array([1.5, 2.5])}},
+            "query": {"gsd": {"lt": numpy.float32(10), "in": numpy.array([1, 2])}},
+            "filter": {"op": "s_within", "args": [{"property": "geometry"}, shape]},
+        }
+    )
+    assert config.datetime == "2024-05-01T12:00:00Z/2024-05-31T23:59:59.999999Z"
+    assert (config.concurrency, config.intersects) == (4, point)
+    assert config.query == {"gsd": {"lt": 10.0, "in": [1, 2]}}
+    assert config.filter == {"op": "s_within", "args": [{"property": "geometry"}, point]}
+    for feature in (json.dumps({"type": "Feature", "geometry": point}), {"type": "Feature", "geometry": point}):
+        assert IngestConfig.parse({**API, "intersects": feature}).intersects == point
+
+
+@pytest.mark.parametrize("empty", [{"query": {}}, {"filter": {}}, {"filter": ""}])
+def test_an_empty_condition_is_none(empty: dict[str, Any]) -> None:
+    assert IngestConfig.parse({**API, **empty}) == IngestConfig.parse(API)
 
 
 def test_every_wrong_option_gets_its_line() -> None:
