@@ -15,7 +15,7 @@ from functools import cached_property, partial
 from hashlib import blake2b
 from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
-import orjson
+from stac_manager.texts import canonical
 
 DIGEST_BYTES = 16
 """Keys and identities are blake2b digests of 128 bits, the same in every process (`hash()` is not)."""
@@ -28,7 +28,7 @@ Rule: TypeAlias = Literal["document", "time", "space", "pages", "whole"]
 
 def digest(value: object) -> str:
     """Return a digest of a JSON value: 32 hexadecimal digits, the same whatever the order of its members."""
-    return blake2b(orjson.dumps(value, option=orjson.OPT_SORT_KEYS), digest_size=DIGEST_BYTES).hexdigest()
+    return blake2b(canonical(value), digest_size=DIGEST_BYTES).hexdigest()
 
 
 def is_within(time: float, start: float | None, end: float | None) -> bool:

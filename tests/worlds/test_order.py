@@ -114,6 +114,15 @@ async def test_a_search_in_order_goes_on_in_order_by_time(habit: Habit, hours: f
     assert len(world.asked) <= most
 
 
+@pytest.mark.parametrize("year", [1000, 3000])
+async def test_a_search_in_order_goes_on_in_years_that_64_bits_do_not_hold(year: int) -> None:
+    items = [make_item(n, datetime=f"{year + n}-01-01T00:00:00Z") for n in range(20 * LIMIT)]
+    world = World(items, [Sorts(), NextLink("absent")])
+    async with running(world):
+        came = await visit(world, 8, ordered=True)
+    assert came.keys == [key_of(item) for item in reversed(items)]
+
+
 def capped(count: int) -> int:
     return min(count, 40 * LIMIT)
 
