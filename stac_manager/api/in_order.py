@@ -69,6 +69,8 @@ def older_than(query: Query, reading: Reading) -> list[Share]:
     if low is None or low - AROUND <= (query.bounds.low or -inf) or share.came >= MOST_IN_VAIN:
         return []
     edge = (low - AROUND) * SECOND
+    if whole.end is not None and edge >= whole.end:  # the server ignores `datetime`: nothing older can be asked for
+        return []
     reading.share = replace(reading.share, partition=replace(whole, start=edge))
     return [Share(replace(whole, end=edge), came=share.came)]
 

@@ -10,7 +10,16 @@ import pytest
 
 from stac_manager import IngestModule
 
-from .habits import Counts, LinksLapse, NextLink, PoisonedItem, Sorts
+from .habits import (
+    Counts,
+    Ignores,
+    IndexedTwice,
+    LinksLapse,
+    NextLink,
+    PoisonedItem,
+    RefusesBeyondTheEnd,
+    Sorts,
+)
 from .server import Ask, Habit, Json, World, key_of, running
 from .test_worlds import FIRST, LIMIT, make_item, text_of, visit
 
@@ -121,6 +130,16 @@ async def test_a_search_in_order_goes_on_in_years_that_64_bits_do_not_hold(year:
     async with running(world):
         came = await visit(world, 8, ordered=True)
     assert came.keys == [key_of(item) for item in reversed(items)]
+
+
+async def test_a_search_in_order_ends_where_the_server_ignores_time() -> None:
+    items = at(in_a_burst)[: 12 * LIMIT]
+    world = World(items, [RefusesBeyondTheEnd(), IndexedTwice(apart=False), Ignores("datetime")], paging="position")
+    async with running(world):
+        came = await visit(world, 1, ordered=True)
+    assert came.error is None
+    assert came.stats.completeness.status == "incomplete"
+    assert len(world.asked) < 5 * 12
 
 
 def capped(count: int) -> int:
