@@ -81,6 +81,7 @@ class Client:
         self.wire = Wire(self._source, credentials, connection, stats, limiter, pool, self._carrier.turn)
         self._let_in: set[URL] = set()  # below which places items were had
         self._latest: URL | None = None  # where they were had last
+        self.posted = False  # whether some were had by POST
         self.sample: Request | None = None  # a small request that was answered
         self.blamed = "limit"  # what refusals say of pages that are too large; empty where they do not
 
@@ -127,6 +128,7 @@ class Client:
         if answer.size:
             self._let_in.add(answer.url.parent)
             self._latest = answer.url.with_query(None)
+            self.posted |= request.method == "POST"
             if not self._carrier.knows:
                 self.look_with(request)
         return answer

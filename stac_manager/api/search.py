@@ -52,6 +52,7 @@ class Endpoints:
     def __init__(self) -> None:
         self._by_collections: dict[tuple[str, ...], Endpoint] = {}
         self.errs_at_ends: str | None = None
+        self._posted = False  # whether Items were had by POST
 
     async def query(self, planner: Planner) -> Query:
         """What is asked, at an endpoint that is known, or that the landing page names."""
@@ -62,6 +63,13 @@ class Endpoints:
     def keep(self, query: Query) -> None:
         """Take note of where a search is answered."""
         self._by_collections[tuple(query.body.get("collections", ()))] = query.endpoint
+
+    def learn(self, query: Query, found: Endpoint, *, posted: bool) -> None:
+        """Take note of where a partition was answered, and how: the landing page may say where nobody answers, or name
+        a method that is refused; but not where Items of it were had by that, as they were `posted`."""
+        self._posted |= posted
+        post = found.post or (query.endpoint.post and self._posted)
+        self.keep(replace(query, endpoint=replace(query.endpoint, search=found.search, post=post)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,9 +215,8 @@ async def read(
             async for part in parts:
                 yield part
         endpoints.errs_at_ends = endpoints.errs_at_ends or session.fetcher.errs_at_ends
-        found = run.query.endpoint  # the landing page may say where nobody answers, or name a method that is refused
-        if (found.search, found.post) != (query.endpoint.search, query.endpoint.post) and session.fetcher.any_came:
-            endpoints.keep(replace(query, endpoint=replace(query.endpoint, search=found.search, post=found.post)))
+        if session.fetcher.any_came:
+            endpoints.learn(query, run.query.endpoint, posted=session.fetcher.client.posted)
     proof = stats.completeness
     report = combine(
         partition.key,

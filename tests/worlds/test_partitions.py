@@ -25,7 +25,7 @@ from .habits import (
     TimesAsText,
     Window,
 )
-from .server import Ask, Habit, Json, Key, World, key_of, running
+from .server import Ask, Habit, Json, Key, Refusal, World, key_of, running
 from .test_worlds import LIMIT, in_many_zones, in_ranges_turned_round, spread, without_geometry
 
 
@@ -173,12 +173,14 @@ async def test_a_search_of_one_partition_is_read_as_well_as_a_fetch(habit: Habit
 
 
 class Posts(Habit):
-    """Counts how often something is refused that was sent by POST."""
+    """Counts what is sent by POST, of which one is lost on its way."""
 
-    count = 0
+    count, dropped = 0, -1
 
     async def arrives(self, ask: Ask) -> None:
         self.count += ask.method == "POST"
+        if ask.method == "POST" and self.count == self.dropped:
+            raise Refusal(404)
 
 
 async def test_a_method_that_is_refused_is_tried_once_for_all_partitions() -> None:
@@ -193,3 +195,19 @@ async def test_a_method_that_is_refused_is_tried_once_for_all_partitions() -> No
             counts.append(posts.count)
     assert len(counts) > 3
     assert len(set(counts)) == 1
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+async def test_a_request_that_is_lost_says_nothing_of_the_method_for_the_partitions_that_follow(lost: int) -> None:
+    posts = Posts()
+    world = World(spread(), [posts])
+    async with running(world):
+        module = IngestModule({"source": world.url, "limit": LIMIT, "concurrency": 2})
+        plan = await module.plan(partition_items=25)
+        counts, keys = [], set[Key]()
+        for number, partition in enumerate(plan):
+            posts.count, posts.dropped = 0, lost if number == 1 else -1
+            keys |= {key_of(item) async for item in module.read(partition, WorkflowContext.create())}
+            counts.append(posts.count)
+    assert keys == set(map(key_of, world.items))
+    assert all(counts)
