@@ -77,12 +77,6 @@ class Disk:
             if not size:
                 self.sync_folder(path.parent)
 
-    def truncate(self, path: Path, size: int) -> None:
-        """Cut a file to its first `size` bytes, and sync it."""
-        with open(path, "r+b", buffering=0) as file:
-            file.truncate(size)
-            self.sync(file)
-
     def sync(self, file: BinaryIO) -> None:
         """Wait until the content of an open file is on the disk."""
         os.fsync(file.fileno())

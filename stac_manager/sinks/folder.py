@@ -184,18 +184,14 @@ class Folder:
     def records(self) -> dict[str, PartRecord]:
         """Return the partitions that are done and whose parts are there, by key; the last line about one counts.
 
-        A last line that was not written to its end (a power loss, a full disk) is cut off, so that the next line
-        begins where it should.
+        A last line that was not written to its end (a power loss, a full disk) does not count.
         """
         try:
             content = self.layout.journal.read_bytes()
         except FileNotFoundError:
             return {}
-        whole = content.rfind(b"\n") + 1
-        if whole < len(content):
-            self.disk.truncate(self.layout.journal, whole)
         found: dict[str, PartRecord] = {}
-        for number, line in enumerate(content[:whole].splitlines(), start=1):
+        for number, line in enumerate(content[: content.rfind(b"\n") + 1].splitlines(), start=1):
             try:
                 record = record_of(orjson.loads(line))
             except ValueError as error:

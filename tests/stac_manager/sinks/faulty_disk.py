@@ -62,10 +62,6 @@ class FaultyDisk(Disk):
         self._step()
         super().write(file, buffers)
 
-    def truncate(self, path: Path, size: int) -> None:
-        self._step()
-        super().truncate(path, size)
-
     def sync(self, file: BinaryIO) -> None:
         self._step()
         self._contents[os.fstat(file.fileno()).st_ino] = Path(file.name).read_bytes()
