@@ -24,9 +24,9 @@ FIRST_VALUE_BYTES = 1_048_576
 TAIL_BYTES = 64
 """So many bytes at the end of a line nearly always tell how it ends."""
 LINES_LOOKED_AT = 8
+"""Behind a broken first line, so many lines are looked at for an item."""
 _PART = re.compile(r"part-|\d+(?:_\d+)*(?:\.gz|\.zst)?\Z", re.ASCII)
 """How the parts of a table are called that are written at once, by Spark and Hive."""
-"""Behind a broken first line, so many lines are looked at for an item."""
 
 
 def first_byte(window: Window) -> int | None:
