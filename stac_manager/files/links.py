@@ -62,8 +62,8 @@ def _is_path(href: str) -> bool:
 def resolve(href: str, folder: str, anchors: tuple[Anchor, ...]) -> str | None:
     """Return the file that a link in a document in `folder` means, the likeliest where none exists.
 
-    None where it leads to another place than this disk. Of a URL whose file is missing, a query, which may hold a key,
-    is no part of the name.
+    None where it leads to another place than this disk. Where the file is missing, a query, which may hold a key, is no
+    part of the name.
     """
     paths = []
     for path in candidates(href, folder, anchors):
@@ -71,7 +71,7 @@ def resolve(href: str, folder: str, anchors: tuple[Anchor, ...]) -> str | None:
             return path
         paths.append(path)
     packed = (path + suffix for path in paths for suffix in _PACKED)
-    bare = href.partition("?")[0] if _is_url(href) else href
+    bare = href.partition("?")[0] or href
     return next(filter(_exists, packed), None) or next(candidates(bare, folder, anchors), None)
 
 

@@ -211,14 +211,15 @@ async def test_a_mirror_has_queries_in_its_names(write: Write, tmp_path: Path) -
     """So wget calls files. They were missing where the link is a URL."""
     url = "https://e.com/cat"
     links = [("self", f"{url}/catalog.json?f=1"), ("child", f"{url}/catalog.json?f=2")]
-    links += [("item", f"{url}/b%20.json?k=1"), ("item", f"{url}/gone.json?sig=s3cret")]
+    links += [("item", f"{url}/b%20.json?k=1"), ("item", f"{url}/gone.json?sig=s3cret"), ("item", "lost?sig=s3cret")]
     write("catalog.json", catalog(*links))
     write("catalog.json?f=2", catalog(("item", "a.json?f=1")))
     write("a.json?f=1", make_item("a"))
     write("b .json?k=1", make_item("b"))
     found, failures, _ = await fetched(tmp_path / "catalog.json")
     assert found == ["a", "b"]
-    assert failures == [f"{tmp_path / 'gone.json'}: cannot be read: No such file or directory"]
+    missing = (tmp_path / "gone.json", tmp_path / "lost")
+    assert failures == [f"{path}: cannot be read: No such file or directory" for path in missing]
 
 
 @pytest.mark.parametrize(
