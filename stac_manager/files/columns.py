@@ -19,7 +19,7 @@ import orjson
 from stac_manager.files.alike import once_if_alike
 from stac_manager.files.geoparquet import BBOX_EDGES
 from stac_manager.files.objects import Array, Convert, Member, as_object, fields, is_variant, of_valid, validity
-from stac_manager.files.times import FRACTIONS, rfc3339
+from stac_manager.files.times import FRACTIONS, rfc3339, usual_dates
 from stac_manager.protocols import Item
 
 JSON_MEMBERS = frozenset(("geometry", "proj:geometry", "bbox", "properties", "links", "assets", "stac_extensions"))
@@ -159,7 +159,7 @@ class Converters:
 
     def _date(self, data_type: Any, name: str) -> Convert:
         as_text = self.each(lambda days: rfc3339(FRACTIONS["s"], 86_400 * days)[: len("2024-05-01")])
-        return lambda array: as_text(array.cast("date32").view("int32"))
+        return lambda array: usual_dates(array) or as_text(array.cast("date32").view("int32"))
 
     def _time(self, data_type: Any, name: str) -> Convert:
         import pyarrow
