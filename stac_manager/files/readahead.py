@@ -2,7 +2,7 @@
 
 - Files in the page cache are read one by one: nothing can be gained, and nothing is spent on it.
 - Once reads have to wait, the next documents are opened and the system is told to fetch them, in bursts.
-- Once even those reads take long, or to open them does (a network disk), threads read them.
+- Once even those reads take long, or to open them does (a network disk), threads read them, until they are quick again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Literal, TypeAlias
 
 from stac_manager.files.formats import Document
 from stac_manager.files.opening import OPEN_FLAGS, TOO_MANY_OPEN, open_document
-from stac_manager.files.threads import LARGE_BYTES, THREAD_CEILING, Threads
+from stac_manager.files.threads import LARGE_BYTES, THREAD_CEILING, Read, Threads
 from stac_manager.files.waits import QUICK_SECONDS, Waits, Way
 from stac_manager.files.window import NOWAIT, FileSource, Window, cannot_nowait, lines_of_file, preadv, read_into
 from stac_manager.stats import FileStats
@@ -60,7 +60,7 @@ class ReadAhead:
         stats.peak_buffer = 1
 
     @property
-    def pending(self) -> Future[bytes | OSError | None] | None:
+    def pending(self) -> Future[Read] | None:
         """What the next document would have to wait for: a thread has not read it yet."""
         return self.threads.pending if self.threads is not None and not self._ahead else None
 
@@ -119,7 +119,9 @@ class ReadAhead:
             document, opened = self._ahead.popleft()
             return document, self._read(document, opened) if isinstance(opened, int) else opened
         if self.threads is not None:
-            return self._next_of_threads()
+            if (read := self._next_of_threads()) is not None or not self.threads.ending:
+                return read
+            self._end_threads()
         if (found := next(self._left, None)) is None:
             return None
         opened = open_document(found)
@@ -260,11 +262,20 @@ class ReadAhead:
         found = self.threads.next()
         if found is None:
             return None
-        document, content = found
+        document, (content, seconds) = found
         if isinstance(content, bytes):
+            self.threads.ending |= self._waits.by_thread(seconds)
             self._stats.bytes += len(content)
             return document, memoryview(content)
         if isinstance(content, OSError) or document.format == "parquet":
             return document, content
         opened = open_document(document)
         return document, self._window(document, opened) if isinstance(opened, int) else opened
+
+    def _end_threads(self) -> None:
+        """Go on without threads: the documents are quick to read again."""
+        assert self.threads is not None
+        self.threads.close()
+        self.threads = None
+        self._level = 1 if self._auto else self._level
+        self._stats.concurrency = self._level

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from time import perf_counter
+from typing import NamedTuple
 
 from stac_manager.files.formats import Document
 from stac_manager.files.opening import open_document
@@ -19,6 +20,13 @@ AUTO_GAIN = 1.1
 """`auto` stops adding threads when twice as many bring less than this."""
 
 
+class Read(NamedTuple):
+    """What a thread has read of a document: all of it, what went wrong, or None for one that is read in parts."""
+
+    content: bytes | OSError | None
+    seconds: float
+
+
 class Threads:
     """Reads documents in threads, as many at once as its level says, and hands them over in their order."""
 
@@ -28,28 +36,29 @@ class Threads:
         self._grow = grow
         self._stats = stats
         self._pool = ThreadPoolExecutor(THREAD_CEILING, thread_name_prefix="stac-manager-read")
-        self._ahead: deque[tuple[Document, Future[bytes | OSError | None]]] = deque()
+        self._ahead: deque[tuple[Document, Future[Read]]] = deque()
+        self.ending = False  # no further documents are to be read
         self._taken = 0
         self._since = perf_counter()
         self._rate = 0.0
 
     @property
-    def pending(self) -> Future[bytes | OSError | None] | None:
+    def pending(self) -> Future[Read] | None:
         self._fill()
         return self._ahead[0][1] if self._ahead and not self._ahead[0][1].done() else None
 
-    def next(self) -> tuple[Document, bytes | OSError | None] | None:
+    def next(self) -> tuple[Document, Read] | None:
         self._fill()
         if not self._ahead:
             return None
         document, future = self._ahead.popleft()
         started = perf_counter()
-        content = future.result()
+        read = future.result()
         self._stats.seconds_waiting += perf_counter() - started
         self._taken += 1
         if self._grow and self._taken >= 4 * self._level:
             self._adapt()
-        return document, content
+        return document, read
 
     def put_back(self, document: Document) -> None:
         """Read a document again, as the next one."""
@@ -60,7 +69,7 @@ class Threads:
         self._ahead.clear()
 
     def _fill(self) -> None:
-        for document in islice(self._documents, max(self._level - len(self._ahead), 0)):
+        for document in islice(self._documents, 0 if self.ending else max(self._level - len(self._ahead), 0)):
             self._ahead.append((document, self._pool.submit(_read_whole, document)))
         self._stats.peak_buffer = max(self._stats.peak_buffer, len(self._ahead))
 
@@ -79,8 +88,13 @@ class Threads:
         self._stats.concurrency = self._level
 
 
-def _read_whole(document: Document) -> bytes | OSError | None:
-    """Read a document in a thread; None for one that is to be read in parts."""
+def _read_whole(document: Document) -> Read:
+    """Read a document in a thread."""
+    started = perf_counter()
+    return Read(_content(document), perf_counter() - started)
+
+
+def _content(document: Document) -> bytes | OSError | None:
     if document.stop is not None:
         return None
     opened = open_document(document)

@@ -14,6 +14,9 @@ SLOW_READS = 8
 SLOW_SECONDS = 0.001
 """Waits that are longer than this, by their median, are left to threads, and the event loop stays free."""
 
+QUICK_READS = 64
+"""After so many reads by threads in a row that take less than half of `SLOW_SECONDS`, threads bring nothing."""
+
 Way: TypeAlias = Literal["threads", "hints"]
 
 
@@ -32,6 +35,7 @@ class Waits:
         self._opened: deque[float] = deque(maxlen=SLOW_READS)
         self._burst = 0
         self._of_burst = 0
+        self._quick = 0
 
     def add(self, seconds: float, *, waited: bool | None = None) -> Way | None:
         """Take note of a read; tell in which other way to read, if that is what the disk calls for.
@@ -73,6 +77,16 @@ class Waits:
             self.hinting = False
             return "threads"
         return None
+
+    def by_thread(self, seconds: float) -> bool:
+        """Take note of what a thread took to open and read a document; tell whether to go on without threads."""
+        self._quick = self._quick + 1 if seconds < SLOW_SECONDS / 2 else 0
+        if self._quick < QUICK_READS:
+            return False
+        self._quick = 0
+        self.latest.clear()
+        self._opened.clear()
+        return True
 
 
 def _are_slow(seconds: deque[float]) -> bool:

@@ -148,6 +148,36 @@ async def test_what_is_slow_to_open_is_opened_by_threads(folder: Path, monkeypat
     assert len(by) > 10
 
 
+@pytest.mark.parametrize("concurrency", [1, "auto"])
+async def test_threads_end_where_a_slow_disk_is_quick_again(
+    concurrency: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(300):
+        (tmp_path / f"{number:03}.json").write_text(json.dumps(make_item(f"{number:03}")))
+    monkeypatch.setattr(waits, "SLOW_SECONDS", 10)  # what is not slow is quick, however busy this machine is
+    seconds_read(monkeypatch, 0)
+    count = 0
+    add, by_thread = waits.Waits.add, set[int]()
+
+    def slow(self: waits.Waits, seconds: float, *, waited: bool | None = None) -> str | None:
+        nonlocal count
+        count += 1
+        return add(self, 60 if count <= waits.SLOW_READS + 2 else 0, waited=waited)
+
+    open_ = os.open
+
+    def noted(path: str, flags: int, mode: int = 0o777) -> int:
+        if threading.current_thread() is not threading.main_thread() and flags == readahead.OPEN_FLAGS:
+            by_thread.add(int(Path(path).stem))
+        return open_(path, flags, mode)
+
+    monkeypatch.setattr(waits.Waits, "add", slow)
+    monkeypatch.setattr(os, "open", noted)
+    found, _ = await fetched(tmp_path, concurrency)
+    assert found == [f"{number:03}" for number in range(300)]
+    assert waits.QUICK_READS <= len(by_thread) < 2 * waits.QUICK_READS
+
+
 async def test_auto_reports_the_level_it_settled_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (await fetched(folder, "auto"))[1].concurrency >= 1
     slow_storage(monkeypatch)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stac_manager.files.waits import SLOW_READS, Waits
+from stac_manager.files.waits import QUICK_READS, SLOW_READS, Waits
 
 US, MS = 0.000001, 0.001
 MEMORY, DISK, FAR = 5 * US, 90 * US, 5 * MS
@@ -54,6 +54,24 @@ def test_documents_that_take_long_to_open_are_left_to_threads(seconds: list[floa
     waits = Waits(can_hint=True)
     decisions = (number for number, each in enumerate(seconds, 1) if waits.opened(each) == "threads")
     assert next(decisions, None) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        ([FAR] * 200, None),
+        ([MEMORY] * (QUICK_READS - 1), None),
+        ([MEMORY] * QUICK_READS, QUICK_READS),
+        ([DISK] * QUICK_READS, QUICK_READS),
+        (([MEMORY] * (QUICK_READS - 1) + [FAR]) * 5, None),
+        ([FAR] * 100 + [MEMORY] * 100, 100 + QUICK_READS),
+        ([0.6 * MS] * 200, None),
+    ],
+)
+def test_threads_are_given_up_once_many_reads_in_a_row_were_quick(seconds: list[float], expected: int | None) -> None:
+    waits = Waits(can_hint=True)
+    assert next((number for number, each in enumerate(seconds, 1) if waits.by_thread(each)), None) == expected
+    assert not waits.latest
 
 
 @pytest.mark.parametrize(("of_burst", "short", "forgotten"), [(0, False, True), (5, False, True), (6, True, True),
