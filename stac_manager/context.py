@@ -10,6 +10,7 @@ from typing import Any
 
 from stac_manager.events import Event
 from stac_manager.exceptions import printable
+from stac_manager.following import Pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,9 @@ class FailureCollector:
         self.first_catalog = self.first_catalog or source
         self.catalogs += 1
 
+    def turn_page(self, source: str, following: str) -> None:
+        """Take note of a page of Items, and of the address of the next one that it names; nothing for the last."""
+
     def _is_known(self, reason: str) -> bool:
         """Tell whether a reason differs from earlier ones in numbers and quoted text alone."""
         if reason == self._latest:
@@ -90,10 +94,14 @@ class OwnFailures(FailureCollector):
     def __init__(self, failures: FailureCollector) -> None:
         super().__init__()
         self._to = failures
+        self.pages = Pages()
 
     def add(self, source: str, reason: str, *, line: int | None = None) -> None:
         super().add(source, reason, line=line)
         self._to.add(source, reason, line=line)
+
+    def turn_page(self, source: str, following: str) -> None:
+        self.pages.add(source, following)
 
 
 @dataclass(slots=True)

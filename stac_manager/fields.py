@@ -106,7 +106,7 @@ class Fields:
         """Decodes, of an item, only what has to be read, and raises what `orjson.loads` raises."""
         document: Tree = {**self.read, "features": None}
         typed: Any = _typed("Item", document)
-        decode = msgspec.json.Decoder(typed).decode
+        decode, decode_links = msgspec.json.Decoder(typed).decode, msgspec.json.Decoder(_Page).decode
         refused = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
         read = self.read
 
@@ -115,11 +115,13 @@ class Fields:
                 str(data, "utf-8")  # msgspec looks at no text that it passes over
                 found = decode(data)
                 if "type" in found and ("stac_version" in found or found["type"] != "Feature"):
-                    return found
+                    return {**found, **decode_links(data)} if "features" in found else found
             except refused:
                 pass
             value = orjson.loads(data)
-            is_told = isinstance(value, dict) and "type" in value and "stac_version" in value
+            is_told = (
+                isinstance(value, dict) and "type" in value and "stac_version" in value and "features" not in value
+            )
             return pruned(value, document) if is_told else value
 
         def kept(items: Iterable[Item | None]) -> Iterator[Item | None]:
@@ -158,6 +160,10 @@ def _paths(field: Any, path: str, tree: Tree | None) -> list[str]:
     children = {child.name: child for child in field.type}
     found = [name for name in tree if name in children] or list(children)[:1]
     return [each for name in found for each in _paths(children[name], f"{path}.{name}", tree.get(name, {"": None}))]
+
+
+class _Page(TypedDict, total=False):
+    links: Any
 
 
 def _typed(name: str, tree: Tree) -> Any:

@@ -29,3 +29,6 @@ class DocumentFailures(FailureCollector):
 
     def pass_over(self, source: str) -> None:
         self._to.pass_over(source)
+
+    def turn_page(self, source: str, following: str) -> None:
+        self._to.turn_page(source, following)

@@ -32,8 +32,10 @@ from stac_manager.files.lines import (
 )
 from stac_manager.files.numbers import exact, exact_if_large, has_large_number
 from stac_manager.files.opening import failure_if_unreadable
+from stac_manager.files.plain_members import Links
 from stac_manager.files.values import members_of, members_of_values
 from stac_manager.files.window import Window
+from stac_manager.following import next_of
 from stac_manager.items import holds_catalogs, is_catalog, is_plain_item, why_not_an_item
 from stac_manager.pieces import Pause, Whole
 from stac_manager.protocols import Item
@@ -256,6 +258,8 @@ def _of_member(
     value = member.value if isinstance(member, Whole) else member
     place = f"member {index}: " if not whole else f"value {index}: " if index else ""
     if isinstance(value, Pause):
+        if isinstance(value, Links):
+            failures.turn_page(path, next_of(value.found))
         yield None
     elif isinstance(value, BrokenMember):
         failures.add(path, f"{place}not JSON: {value.reason}", line=line or value.line)
@@ -281,6 +285,8 @@ def _walk(
             failures.add(path, place + reason, line=line)
         yield None
         return
+    if isinstance(value, dict):
+        failures.turn_page(path, next_of(value.get("links")))
     for index, member in enumerate(found):
         if is_plain_item(member):
             failures.in_a_row = 0

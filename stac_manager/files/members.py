@@ -20,7 +20,7 @@ import orjson
 from stac_manager.broken import NOT_UTF8, BrokenMember, NotJSONError, instead, why_not_json
 from stac_manager.files.guesses import Guess
 from stac_manager.files.numbers import exact_if_large
-from stac_manager.files.plain_members import behind_plain_members
+from stac_manager.files.plain_members import Links, behind_plain_members
 from stac_manager.files.window import WHITE, Window
 from stac_manager.pieces import SHOWN_BYTES, BrokenPieceError, Pause, Whole, in_pieces
 
@@ -72,8 +72,7 @@ class Reader:
         raise NotJSONError(reason, self._window.line_at(self.at))
 
     def more(self) -> bool:
-        start = self._window.start
-        found = self._window.more()
+        start, found = self._window.start, self._window.more()
         self.at -= start - self._window.start
         return found
 
@@ -108,7 +107,7 @@ class Reader:
 
     def object(self, *, alone: bool) -> Generator[Any, None, None]:
         """Yield the members of the arrays `features` of the object that begins here, else the object."""
-        kind, found, passed = None, False, 0
+        kind, links, found, passed = None, None, False, 0
         self.at += 1
         ended = (yield from self.next_byte()) == b"}"
         while not ended:
@@ -122,7 +121,7 @@ class Reader:
             else:
                 yield from self.next_byte()
                 value = yield from self._value(keep=not found)
-                kind = value if name == "type" else kind
+                kind, links = value if name == "type" else kind, value if name == "links" else links
                 if kind == "Feature" and not found:
                     self.at = self._window.start
                     yield Whole((yield from self._rest() if alone else self.exact()))
@@ -138,9 +137,11 @@ class Reader:
                 self.at += 1
                 yield from self.next_byte()
         yield from self.expect(b"}")
-        if not found and self.at - self._window.start <= WHOLE_BYTES:
+        if found:
+            yield Links(links)
+        elif self.at - self._window.start <= WHOLE_BYTES:
             yield Whole(self._parsed(self._window.start, self.at))
-        elif not found:
+        else:
             self.at = self._window.start
             yield Whole((yield from self.exact()))
 
@@ -238,8 +239,7 @@ class Reader:
 
         A member with a separator behind it is followed by another one.
         """
-        window = self._window
-        loads = orjson.loads
+        window, loads = self._window, orjson.loads
         needle, separator, back, behind = guess.needle, guess.separator, guess.back, guess.behind
         further = len(separator)
         searched = self.at
@@ -274,8 +274,7 @@ class Reader:
 
         Begins small and doubles. None for what is no number and does not end within about `most` bytes.
         """
-        window = self._window
-        wanted = MEMBER_BYTES
+        window, wanted = self._window, MEMBER_BYTES
         while True:
             while window.end - self.at < wanted and self.more():
                 pass

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 import orjson
 
 from stac_manager.files.window import Window
-from stac_manager.pieces import LEAF
+from stac_manager.pieces import LEAF, Pause
 
-_NAME = rb'"(?!(?:type|features)")[^"\\\x00-\x1f]*+"[ \t\r\n]*+:[ \t\r\n]*+'
+_NAME = rb'"(?!(?:type|features|links)")[^"\\\x00-\x1f]*+"[ \t\r\n]*+:[ \t\r\n]*+'
 _SCALAR = rb'"[^"\\\x00-\x1f]*+"|[-+.\dEe]++|true|false|null'
 _PLAIN = re.compile(
     rb"(?:" + _NAME + rb"(?:" + _SCALAR + rb"|" + LEAF + rb")[ \t\r\n]*+,[ \t\r\n]*+){1,1000}", re.DOTALL
 )
-"""Members of an object, with the commas behind them, that are neither its type nor its features."""
+"""Members of an object, with the commas behind them, that are neither its type, its links nor its features."""
+
+
+@dataclass(frozen=True)
+class Links(Pause):
+    """Comes behind the features of an object: its member `links`."""
+
+    found: object
 
 
 def behind_plain_members(window: Window, at: int) -> int | None:

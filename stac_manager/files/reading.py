@@ -76,6 +76,8 @@ async def read(
         raise _nothing_delivered(source, filters, own)
     if own.catalogs:
         stats.notes.append(passed_over(own.catalogs, own.first_catalog))
+    if (note := own.pages.note) is not None and stats.items != config.max_items:
+        stats.notes.append(note)
 
 
 def kept_by(texts: Texts | None, filters: Filters) -> Filters:

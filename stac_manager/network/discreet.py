@@ -48,3 +48,6 @@ class Discreet(OwnFailures):
 
     def pass_over(self, source: str) -> None:
         self._to.pass_over(without(self._secrets(), source, self._source))
+
+    def turn_page(self, source: str, following: str) -> None:
+        self._to.turn_page(without(self._secrets(), source, self._source), without(self._secrets(), following))

@@ -371,3 +371,35 @@ async def test_an_asset_may_be_a_folder_of_parts(write: Write, tmp_path: Path) -
     write("x/data/all.ndjson/part-0.ndjson", json.dumps(make_item("a")))
     write("x/data/all.ndjson/part-1.ndjson", json.dumps(make_item("b")))
     assert await fetched(tmp_path / "x") == (["a", "b"], [], [])
+
+
+def page(identity: str, size: int, following: str | None = None) -> dict[str, Any]:
+    links = [{"rel": "self", "href": "?"}] + [{"rel": "next", "href": following}] * (following is not None)
+    return {"type": "FeatureCollection", "features": [make_item(identity, filler="x" * size)], "links": links}
+
+
+@pytest.mark.parametrize("options", [{}, {"fields": ["id"]}])
+@pytest.mark.parametrize("size", [10, 100_000, 1_200_000])
+async def test_pages_that_others_name_and_that_were_not_read_are_noted(
+    size: int, options: dict[str, Any], write: Write, tmp_path: Path
+) -> None:
+    """Not those that were saved with the links of the API that gave them, where the last one is among them."""
+    search = "https://api.example/search?token="
+    write("disk/items.json", page("1", size, "./items-2.json"))
+    write("disk/items-2.json", page("2", size))
+    write("api/1.json", page("1", size, search + "1"))
+    write("api/2.json", page("2", size, search + "2"))
+    write("whole/lines.ndjson", "\n".join(map(json.dumps, (page("1", size, search + "1"), page("2", size)))))
+    write("whole/x.json", make_item("x"))
+    first = tmp_path / "disk" / "items.json"
+    expected = {
+        "disk/items.json": f"1 next page not read, the first: ./items-2.json, which {first} names;",
+        "disk/*": None,
+        "disk": None,
+        "api": f"2 next pages not read, the first: {search[:-7]}, which {tmp_path / 'api' / '1.json'} names;",
+        "whole": None,
+    }
+    for source, note in expected.items():
+        module = IngestModule({"source": str(tmp_path / source), **options})
+        assert [item async for item in module.fetch(WorkflowContext.create())]
+        assert [each.partition(" name all")[0] for each in module.stats.notes] == ([note] if note else []), source

@@ -313,6 +313,23 @@ def test_links_may_lead_to_lines_and_parquet(rel: str) -> None:
         assert (len(ids), failures) == (len(MANY), []), name
 
 
+@pytest.mark.parametrize("following", ["items-2.json", "?page=2", "{url}/items.json?token=s3cret"])
+def test_a_next_page_is_not_read_and_is_noted(following: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for most in (8_388_608, 1_000):
+        monkeypatch.setattr("stac_manager.files.remote.transport.WHOLE_BYTES", most)
+        with serving({}) as server:
+            links = [{"rel": "next", "href": following.format(url=server.url)}]
+            page = {"type": "FeatureCollection", "features": MANY[:10], "links": links}
+            server.answers = {"/items.json": document(page), "/collection.json": catalog(("items", "items.json"))}
+            for source in ("items.json", "collection.json"):
+                ids, failures, module = fetch(f"{server.url}/{source}")
+                assert (len(ids), failures) == (10, [])
+                (note,) = module.stats.notes
+                assert note.startswith("1 next page not read, the first: ")
+                assert f", which {server.url}/items.json names;" in note
+                assert "s3cret" not in note
+
+
 @pytest.mark.parametrize("top", ["c.json", "catalog.json"])
 def test_collections_of_an_api_name_the_mode_that_reads_them(top: str) -> None:
     documents = {"/c.json": catalog(("items", "./items")), "/catalog.json": catalog(("child", "c.json"))}
