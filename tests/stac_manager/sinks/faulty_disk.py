@@ -18,6 +18,16 @@ class PowerLostError(BaseException):
     """The machine is off. Nothing in the program can catch it."""
 
 
+class SteadyDisk(Disk):
+    """Never loses power, and so waits for no sync."""
+
+    def sync(self, file: BinaryIO) -> None:
+        pass
+
+    def sync_folder(self, path: Path) -> None:
+        pass
+
+
 class FaultyDisk(Disk):
     """Works on the real file system and remembers what a real disk would still have.
 

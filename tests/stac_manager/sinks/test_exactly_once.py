@@ -18,7 +18,7 @@ from random import Random
 from typing import Any, BinaryIO
 
 import pytest
-from faulty_disk import FaultyDisk, PowerLostError
+from faulty_disk import FaultyDisk, PowerLostError, SteadyDisk
 from support import THOROUGH, combined, make_items
 
 from stac_manager import ConfigurationError, DataProcessingError
@@ -114,7 +114,7 @@ def test_after_a_power_loss_at_any_operation_the_next_run_does_what_is_missing(
         disk.after_power_loss(before, after, lambda random=random: half > random.randrange(2))
         claimed = Folder(layout_of(after / name)).read_manifest() if (after / name).exists() else None
         begun.clear()
-        manifest = write(sink(source, after / name))
+        manifest = write(sink(source, after / name), disk=SteadyDisk())
         counted = Verified(ITEMS, 1, ())
         packed = name not in ("out", "out.ndjson")
         assert verify(after / name, unique=True) == counted if packed else is_whole(after / name, source), cut
@@ -300,7 +300,7 @@ def test_of_a_run_that_was_started_over_nothing_is_taken_for_the_next(half: int,
     for cut in count():
         before, after = tmp_path / f"before-{cut}", tmp_path / f"after-{cut}"
         before.mkdir()
-        write(sink(source, before / "out"))
+        write(sink(source, before / "out"), disk=SteadyDisk())
         disk, random, ended = FaultyDisk(cut, before), Random(cut), True
         try:
             write(Sink(some, before / "out", partition_items=PARTITION_ITEMS, restart=True), disk=disk)
@@ -309,9 +309,9 @@ def test_of_a_run_that_was_started_over_nothing_is_taken_for_the_next(half: int,
         disk.after_power_loss(before, after, lambda random=random: half > random.randrange(2))
         again = Sink(some, after / "out", partition_items=PARTITION_ITEMS)
         try:
-            write(again)
+            write(again, disk=SteadyDisk())
         except ConfigurationError:  # what was there is still there
-            write(replace(again, restart=True))
+            write(replace(again, restart=True), disk=SteadyDisk())
         assert verify(after / "out", unique=True) == Verified(1, 1, ()), cut
         if ended:
             assert cut > 20

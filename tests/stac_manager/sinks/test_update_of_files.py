@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from faulty_disk import FaultyDisk, PowerLostError
+from faulty_disk import FaultyDisk, PowerLostError, SteadyDisk
 from support import THOROUGH, make_item
 
 from stac_manager import ConfigurationError, DataProcessingError, IngestOptions
@@ -71,9 +71,10 @@ def test_after_a_power_loss_at_any_operation_of_an_update_the_next_merges_the_sa
         except PowerLostError:
             ended = False
         disk.after_power_loss(before, after, lambda random=random: random.randrange(2) < survivors)
-        assert write(replace(update, dest=after / "out")).items == 10, cut
-        assert (verify(after / "out", unique=True).items, verify(after / "out").problems) == (10, ())
-        write(Sink({"source": after / "out"}, tmp_path / "read.ndjson", restart=True))
+        assert write(replace(update, dest=after / "out"), disk=SteadyDisk()).items == 10, cut
+        verified = verify(after / "out", unique=True)
+        assert (verified.items, verified.problems) == (10, ())
+        write(Sink({"source": after / "out"}, tmp_path / "read.ndjson", restart=True), disk=SteadyDisk())
         held = map(json.loads, (tmp_path / "read.ndjson").read_text().splitlines())
         assert sorted(item["properties"]["name"] for item in held) == ["newer"] * 7 + ["old"] * 3, cut
         if ended:
