@@ -107,7 +107,7 @@ def _newer(run: Run, base: Manifest) -> tuple[Run, Plan | None]:
     wanted = list(filter(None, conditions(base, options_of(request.config))))
     given = [{**options_of(request.config), **condition, **request.secrets} for condition in wanted]
     runs = [replace(newer, request=replace(request, config=IngestConfig.parse(options))) for options in given]
-    begun = newer.folder.read_plan()
+    begun = None if _is_outdated(newer) else newer.folder.read_plan()
     going_on = [each for each in runs if begun and begun[0].identity == each.request.header.identity]
     if not going_on:  # or the manifest is another since then
         _begin_anew(run, newer)
@@ -141,10 +141,13 @@ def _begin_anew(run: Run, newer: Run) -> None:
 
 
 def _is_outdated(newer: Run) -> bool:
-    """Tell whether the source has changed since an update was interrupted, which then could not go on."""
-    found = newer.folder.read_plan()
+    """Tell whether an update that was interrupted cannot go on: the source has changed since, or its items are merged,
+    as where an earlier version of this program was interrupted when it removed the rest."""
+    found, collected = newer.folder.read_plan(), newer.folder.read_manifest()
+    if found is None or (collected is not None and newer.folder.changed_part(collected) is not None):
+        return True
     records = newer.folder.records()
-    return found is None or any(why_changed(each) for each in found[1] if each.key not in records)
+    return any(why_changed(each) for each in found[1] if each.key not in records)
 
 
 def _failed(folder: Folder) -> set[str]:

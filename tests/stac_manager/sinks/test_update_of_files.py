@@ -17,6 +17,7 @@ from support import THOROUGH, make_item
 
 from stac_manager import ConfigurationError, DataProcessingError, IngestOptions
 from stac_manager.sinks import Sink, write
+from stac_manager.sinks.disk import Disk
 from stac_manager.sinks.running import Progress
 from stac_manager.sinks.verifying import verify
 
@@ -86,6 +87,34 @@ def put(folder: Path, numbers: Iterable[int], name: str) -> None:
     for number in numbers:
         item = make_item(f"item-{number}", properties={"datetime": None, "name": name})
         (folder / f"{number}.json").write_text(json.dumps(item))
+
+
+class Littering(Disk):
+    """Leaves the folder of an update, as a kill did of versions that removed it before its plan."""
+
+    def remove(self, path: Path) -> None:
+        if path.parent.parent.name != "update":
+            super().remove(path)
+
+    def remove_folder(self, path: Path) -> None:
+        if path.name != "update":
+            super().remove_folder(path)
+
+
+@pytest.mark.parametrize("format", ["ndjson", "geoparquet"])
+def test_an_update_whose_items_are_merged_is_not_gone_on_with(format: str, tmp_path: Path) -> None:
+    folder, said = tmp_path / "items", list[str]()
+    folder.mkdir()
+    put(folder, range(4), "old")
+    update = Sink({"source": folder}, tmp_path / "out", format, partition_items=2, update=True, say=said.append)
+    write(update)
+    put(folder, range(2, 6), "newer")
+    assert write(update, disk=Littering()).items == 6
+    assert (tmp_path / "out" / ".stac-manager" / "update" / ".stac-manager" / "plan.jsonl").exists()
+    put(folder, [6], "newest")
+    assert write(update).items == 7
+    assert not verify(tmp_path / "out", unique=True).problems
+    assert not said
 
 
 @pytest.mark.parametrize("in_the_run", [False, True])
