@@ -14,7 +14,7 @@ from stac_manager.quota import Quota
 from stac_manager.rate import LoneRefusals, RateWindow
 
 Outcome: TypeAlias = Literal["page", "other", "refused", "failed"]
-"""A full page of a search; any other answer; a 429 or 503; no answer in time."""
+"""A full page of a search; any other answer; a refusal, as a 429 is; no answer in time."""
 
 # Also what a search is cut for before the level is known: whoever starts late on a partition ends late.
 AUTO_START = 20
@@ -65,7 +65,14 @@ class Limiter(Protocol):
         ...
 
     def observe(
-        self, outcome: Outcome, *, latency: float, in_flight: int, now: float, retry_after: float | None = None
+        self,
+        outcome: Outcome,
+        *,
+        latency: float,
+        in_flight: int,
+        now: float,
+        beside: float = 0.0,
+        retry_after: float | None = None,
     ) -> None:
         """Take note of how a request ended.
 
@@ -74,6 +81,7 @@ class Limiter(Protocol):
             latency: Seconds from sending it to its end.
             in_flight: How many requests were in flight until now, this one included.
             now: Seconds on any clock that only goes forward.
+            beside: How many were in flight in the mean while this one was.
             retry_after: How long a refusal asks to wait, in seconds.
         """
         ...
@@ -103,7 +111,14 @@ class FixedLimiter:
         self.quota.sent(now)
 
     def observe(
-        self, outcome: Outcome, *, latency: float, in_flight: int, now: float, retry_after: float | None = None
+        self,
+        outcome: Outcome,
+        *,
+        latency: float,
+        in_flight: int,
+        now: float,
+        beside: float = 0.0,
+        retry_after: float | None = None,
     ) -> None:
         """Learn how many the server takes at once; to any other wave of refusals the pause of all is the answer."""
         if outcome == "refused":
@@ -176,13 +191,21 @@ class AutoLimiter:
         self.quota.sent(now)
 
     def observe(
-        self, outcome: Outcome, *, latency: float, in_flight: int, now: float, retry_after: float | None = None
+        self,
+        outcome: Outcome,
+        *,
+        latency: float,
+        in_flight: int,
+        now: float,
+        beside: float = 0.0,
+        retry_after: float | None = None,
     ) -> None:
         began = now - latency
         if outcome in ("page", "other"):
             self._answered(began, now, page=outcome == "page")
         if outcome == "page":
-            self._climb.page(latency, in_flight, now, growing=self._rate.limit is None and not self.quota.binds)
+            at_once = max(in_flight, round(beside))
+            self._climb.page(latency, at_once, now, growing=self._rate.limit is None and not self.quota.binds)
         elif outcome == "refused":
             self._refused(began, in_flight, now, retry_after)
         elif outcome == "failed" and began >= self._deaf_until:

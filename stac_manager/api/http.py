@@ -182,7 +182,7 @@ class Client:
         finally:
             self._stats.seconds_decoding += perf_counter() - started
         informs = full and answer.size >= LEAST_SHARE_OF_A_FULL_PAGE * full
-        self.wire.observe("page" if informs else "other", reply.started, reply.ended, reply.in_flight)
+        self.wire.answered("page" if informs else "other", reply)
         return answer
 
     def _refusal(self, place: str, reply: Reply, *, redirected: bool) -> Fault | StatusError:

@@ -75,7 +75,8 @@ class Reply:
     body: bytes
     started: float
     ended: float
-    in_flight: int
+    in_flight: int  # until it ended, itself included
+    beside: float  # the same in the mean: of answers that come together the last one was not alone
     own: bool  # whether from the origin of the source, which gets the credentials
     issue: int  # which credentials were sent, as `Credentials` counts them
 
@@ -186,7 +187,7 @@ class Wire:
                     received = await self._read(response, holder)
             except (TimeoutError, aiohttp.ClientError, ValueError) as error:
                 if isinstance(error, TimeoutError):
-                    self.observe("failed", started, perf_counter(), self._flights.count)
+                    self._observe("failed", started, perf_counter(), self._flights.count, 0.0, None)
                 raise _explained(place, error) from error
             finally:
                 in_flight, ended = self._flights.count, perf_counter()
@@ -202,9 +203,8 @@ class Wire:
         finally:
             self._budget.release(holder)
         self._stats.bytes_decoded += len(decoded)
-        if response.status not in REFUSALS:  # of answers that come together the last one was not alone
-            in_flight = max(in_flight, round(beside))
-        reply = Reply(response.url, response.status, response.headers, decoded, started, ended, in_flight, own, issue)
+        how = started, ended, in_flight, beside, own, issue
+        reply = Reply(response.url, response.status, response.headers, decoded, *how)
         self.credentials.accepted += own and reply.status < 400
         if own and reply.status < 400 and (left := quota(response.headers)) is not None:
             self._limiter.quota.told(*left, started, ended)
@@ -215,13 +215,17 @@ class Wire:
     def refused(self, reply: Reply) -> None:
         """Take note that the server wants fewer requests."""
         self._stats.refusals += 1
-        self.observe("refused", reply.started, reply.ended, reply.in_flight, reply.retry_after)
+        self.answered("refused", reply, reply.retry_after)
 
-    def observe(
-        self, outcome: Outcome, started: float, ended: float, in_flight: int, says: float | None = None
-    ) -> None:
+    def answered(self, outcome: Outcome, reply: Reply, says: float | None = None) -> None:
         """Tell the limiter how a request ended."""
-        self._limiter.observe(outcome, latency=ended - started, in_flight=in_flight, now=ended, retry_after=says)
+        self._observe(outcome, reply.started, reply.ended, reply.in_flight, reply.beside, says)
+
+    def _observe(
+        self, outcome: Outcome, started: float, ended: float, in_flight: int, beside: float, says: float | None
+    ) -> None:
+        latency = ended - started
+        self._limiter.observe(outcome, latency=latency, in_flight=in_flight, beside=beside, now=ended, retry_after=says)
         self._stats.concurrency = self._limiter.level
 
     async def read_what_is_there(self) -> None:

@@ -567,6 +567,16 @@ def test_a_limit_on_the_rate_is_none_on_the_number() -> None:
     assert capacity.level is None
 
 
+def test_a_wave_of_refusals_ends_where_nobody_is_in_flight_any_more() -> None:
+    fixed = limiter(8)
+    for second in (1.0, 2.0):  # two of eight are answered, and come together
+        for refused in range(6):
+            fixed.observe("refused", latency=0.1, in_flight=8 - refused, now=second + 0.1)
+        for in_flight in (2, 1):
+            fixed.observe("other", latency=0.5, in_flight=in_flight, beside=4.0, now=second + 0.5)
+    assert fixed.level == 2
+
+
 def test_the_option() -> None:
     fixed: Limiter = limiter(7)
     for outcome in ("page", "other", "refused", "failed"):

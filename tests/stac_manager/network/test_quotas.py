@@ -57,7 +57,7 @@ def test_what_is_left(headers: dict[str, str], left: tuple[int, float] | None, m
     ],
 )
 def test_how_long_a_refusal_says_to_wait(headers: dict[str, str], seconds: float | None) -> None:
-    assert Reply(URL(), 429, headers, b"", 0.0, 0.0, 1, own=True, issue=0).retry_after == seconds
+    assert Reply(URL(), 429, headers, b"", 0.0, 0.0, 1, 1.0, own=True, issue=0).retry_after == seconds
 
 
 async def test_a_long_wait_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
