@@ -136,7 +136,10 @@ async def search(
             stats.notes += filter(None, [watch.note()])
             for name in watch.missing if not query.endpoint.post else ():
                 if "," in name:
-                    failures.add("the search", f"id {name!r} has a comma, which the server's GET takes for two ids")
+                    why = f"id {name!r} has a comma, which the server's GET takes for two ids"
+                    failures.add("the search", why)
+                    stats.completeness.status = "incomplete"
+                    stats.completeness.problems.append(why)
         stats.notes += await _misunderstood(client, query, collection_id, found=found > 0)
 
 

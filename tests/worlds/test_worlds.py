@@ -1088,6 +1088,7 @@ async def test_ids_that_do_not_come_are_named(post: bool) -> None:
     missing = ["'item-0003'"] if post else ["'item-0001,b'", "'item-0003'"]
     assert came.stats.notes[-1].endswith(f"No Item came for {len(missing)} of 3 ids: {', '.join(missing)}.")
     assert ["comma" in str(each) for each in came.failures] == [True] * (not post)
+    assert came.stats.completeness.status == ("complete" if post else "incomplete")
 
 
 @pytest.mark.parametrize(
