@@ -244,7 +244,7 @@ class Planner:
         gap = (SHORTEST_SECONDS + MARGIN_SECONDS) * SECOND
         around = Interval(None, time - gap), Interval(time + gap, None)
         async with owned_tasks() as tasks:
-            asked = [tasks.create_task(self._count(query, each)) for each in around]
+            asked = [tasks.create_task(self._count(query, each)) for each in around if query.bounds.reach(each)]
         return any(task.result() for task in asked)
 
     async def _cut_by_space(self, planned: Planned, workers: int) -> Planned:

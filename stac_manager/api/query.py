@@ -64,6 +64,11 @@ class Bounds:
     def splittable(self) -> bool:
         return self.low is None or self.high is None or self.high - self.low >= SHORTEST_SECONDS
 
+    def reach(self, part: Interval) -> bool:
+        """Whether the user asks for any time in an interval."""
+        too_late = self.high is not None and part.start is not None and part.start > self.high * SECOND
+        return not too_late and not (self.low is not None and part.end is not None and part.end < self.low * SECOND)
+
     def text(self, start: int | None, end: int | None, margin: int = 0) -> str | None:
         """Write an interval of a search with a margin, the user's own bounds at its open ends; None for no bounds. It
         is closed, as intervals of searches are, and never exceeds the user's own."""
