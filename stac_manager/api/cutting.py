@@ -132,17 +132,21 @@ class Cutter:
         while 2 * count < len(times) and (times[-1 - 2 * count] - end) / (2 * count) <= SAME_DENSITY * gap:
             count *= 2
             gap = (times[-1 - count] - end) / count
-        if not low < end < high:
+        begins = piece.start is not None or self._bounds.low is not None
+        if not (low <= end if begins else low < end) or end >= high + 1:
             return
-        at_end, after = sum(floor(time) == floor(end) for time in times), floor(end) + 1.0
+        at_end = sum(floor(time) == floor(end) for time in times)
+        behind = left if begins and end < low + 1 else 0  # nothing is left but what is there
+        end = low if behind else min(end, high - 1.0)  # of a heap at the end, that is the second before
+        after = floor(end) + 1.0
         self._density.set_weight(end, high, len(times))
         if after < high:
-            self._density.set_weight(end, after, at_end)
+            self._density.set_weight(end, after, at_end + behind)
             self._density.set_weight(after, high, len(times) - at_end)
         begin = max(end - max(gap * left, 1.0), FIRST_SECOND)
         if low < begin and 2 * (end - begin) <= end - low:
             self._density.set_weight(low, begin, 0)
-        elif low < begin or piece.start is not None or self._bounds.low is not None:
+        elif low < begin or begins:
             begin = low
         self._density.set_weight(begin, end, 0)  # so that they are spread evenly
         self._density.set_weight(begin, end, left)

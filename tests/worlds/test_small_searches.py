@@ -139,3 +139,23 @@ async def test_collections_that_were_not_asked_for_are_named(habit: Habit, asked
         came = await visit(world, 1, collections=[asked])
     assert came.stats.notes[0].startswith(note)
     assert len(world.asked) == PAGES + 1
+
+
+YEAR = timedelta(days=360)
+
+
+@pytest.mark.parametrize("level", [8, "auto"])
+@pytest.mark.parametrize(("at", "interval"), [(0, "{first}/{last}"), (1, "{first}/{last}"), (1, "../{last}")])
+async def test_a_heap_at_an_end_of_the_interval_costs_few_requests(at: int, interval: str, level: int | str) -> None:
+    """A third of the items are at the first or the last second that is asked for."""
+    spread_out = [make_item(n, datetime=text_of(FIRST + YEAR * n / 600)) for n in range(600)]
+    heap = [make_item(n, datetime=text_of(FIRST + at * YEAR)) for n in range(600, 900)]
+    world = World(sorted(spread_out + heap, key=lambda item: str(item["properties"]["datetime"])))
+    searched = interval.format(first=text_of(FIRST), last=text_of(FIRST + YEAR))
+    async with running(world):
+        came = await visit(world, level, datetime=searched)
+    assert len(set(came.keys)) == len(came.keys) == 900
+    assert came.stats.completeness.status == "complete"
+    assert len(world.asked) <= 1.4 * 90
+    bounds = [str(ask.conditions.get("datetime", "")).replace(".000", "").split("/") for ask in world.asked]
+    assert [each for each in bounds if ".." not in each and each != sorted(each)] == []

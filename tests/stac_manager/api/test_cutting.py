@@ -345,6 +345,21 @@ def test_a_heap_is_cut_off_beside_it_and_not_halfway_to_what_is_newer(left: int)
     assert max(part.start // SECOND for part in cutter.cut(piece, 2) if part.start is not None) <= 1_003
 
 
+@pytest.mark.parametrize("bound", ["1970-01-01T00:16:40Z/1970-01-31T00:00:00Z", "../1970-01-31T00:00:00Z"])
+@pytest.mark.parametrize("second", [1_000, 500_000, 30 * 86_400])
+def test_a_heap_that_fills_a_page_is_found_at_either_end_as_in_the_middle(bound: str, second: int) -> None:
+    cutter = Cutter(Bounds.parse(bound), Density.even(1_000, 30 * 86_400, 600))
+    piece: Interval | None = Interval(1_000 * SECOND, None)
+    cuts = 0
+    page = [{"properties": {"datetime": datetime.fromtimestamp(second, UTC).isoformat()}}] * 10
+    while piece and cutter.can_cut(piece):
+        cutter.learn(piece, 300)
+        cutter.extrapolate(piece, page, 290)
+        parts, cuts = cutter.cut(piece, 2), cuts + 1
+        piece = next((part for part in parts if owner(page[0], part) is Owner.OWN), None)  # none: it is read on
+    assert cuts <= 2
+
+
 @pytest.mark.parametrize(
     ("estimates", "spreads"),
     [
