@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
@@ -30,8 +31,9 @@ class Walk:
     Attributes:
         paths: The documents that hold items, in the order of the links.
         followed: How many links to items and children were followed.
-        elsewhere: How many links lead to other places than this disk.
-        first_elsewhere: The first of them, or of other places that a collection names for its items.
+        elsewhere: How many links (`link`) lead to other places than this disk, and how many collections have all their
+            items in one (`items`).
+        first_elsewhere: The first of these places.
     """
 
     def __init__(
@@ -44,7 +46,7 @@ class Walk:
         self._catalogs: set[int] = set()
         self._real_folder = lru_cache(maxsize=1_024)(os.path.realpath)
         self.paths: list[str] = []
-        self.elsewhere = 0
+        self.elsewhere: Counter[str] = Counter()
         self.followed = 0
         self.first_elsewhere = ""
 
@@ -123,7 +125,7 @@ class Walk:
                 continue
             target = resolve(href, folder, anchors)
             if target is None:
-                self._leads_elsewhere(href)
+                self._leads_elsewhere(href, "link")
                 continue
             followed = True
             self.followed += 1
@@ -136,9 +138,9 @@ class Walk:
         if not followed:
             self._data_beside(document, path, folder, links, anchors)
 
-    def _leads_elsewhere(self, href: str) -> None:
+    def _leads_elsewhere(self, href: str, what: str) -> None:
         self.first_elsewhere = self.first_elsewhere or shown(href)
-        self.elsewhere += 1
+        self.elsewhere[what] += 1
 
     def _item(self, path: str, *, loaded: bool = False) -> None:
         """Take a file, each once, under whatever names it is linked."""
@@ -222,14 +224,17 @@ class Walk:
         if len(self.paths) == before:
             assets = document.get("assets")
             found = list(assets.values()) if isinstance(assets, dict) else []
-            self._take_existing([asset.get("href") for asset in found if holds_items(asset)], folder, anchors)
+            stored = [asset.get("href") for asset in found if holds_items(asset)]
+            self._take_existing(stored, folder, anchors)
+            if len(self.paths) == before:
+                named = (href for href in (*hrefs, *stored) if isinstance(href, str))
+                if away := [href for href in named if resolve(href, folder, anchors) is None]:
+                    self._leads_elsewhere(away[0], "items")
 
     def _take_existing(self, hrefs: list[Any], folder: str, anchors: tuple[Anchor, ...]) -> None:
         for href in hrefs:
             target = resolve(href, folder, anchors) if isinstance(href, str) else None
-            if target is None and isinstance(href, str):
-                self.first_elsewhere = self.first_elsewhere or shown(href)
-            elif target is not None and os.path.lexists(target):
+            if target is not None and os.path.lexists(target):
                 for each in self._data_files(target) if os.path.isdir(target) else [target]:
                     self._item(each)
 

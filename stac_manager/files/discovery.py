@@ -234,7 +234,7 @@ class Discovery:
         packed = {f"{path}{suffix}" for path in entries for suffix in (".gz", ".zst")}
         walk.follow_each([path for path in entries if path not in packed])  # beside catalog.json, no catalog.json.gz
         folder = os.path.dirname(entries[0])
-        if not walk.paths and not walk.elsewhere and os.path.basename(entries[0]) in LOCAL_ENTRIES:
+        if not walk.paths and not walk.elsewhere["link"] and os.path.basename(entries[0]) in LOCAL_ENTRIES:
             listed = [os.path.join(folder, name) for name in self._top(folder or os.curdir)[0]]
             beside = [each for each in listed if not walk.knows(each) and not self._is_entry_point(each)]
             if beside:
@@ -247,9 +247,8 @@ class Discovery:
         if not walk.paths and (walk.elsewhere or len(self._failures) == self._failed_before):
             raise ConfigurationError(f"{entries[0]}: {walk.why_nothing(folder)}")
         if walk.elsewhere:
-            self.notes.append(
-                f"links to other places that were not followed: {walk.elsewhere}, the first: {walk.first_elsewhere}"
-            )
+            count, first = walk.elsewhere.total(), walk.first_elsewhere
+            self.notes.append(f"links to other places that were not followed: {count}, the first: {first}")
         self._note("not linked from the catalog and not read", [folder or os.curdir], walk.knows)
         return Folder("", walk.paths)
 

@@ -207,6 +207,19 @@ def test_where_a_link_may_lead(href: str, expected: list[str]) -> None:
     assert found[:1] == expected[:1]
 
 
+async def test_a_collection_whose_items_are_elsewhere_is_named_beside_others(write: Write, tmp_path: Path) -> None:
+    """They were left out without a word."""
+    children = [("child", f"{name}/collection.json") for name in "abc"]
+    entry = write("catalog.json", catalog(*children))
+    write("a/collection.json", catalog(("items", "https://e.com/a/items?key=s3cret")))
+    asset = {"href": "s3://e/b.parquet", "type": "application/x-parquet", "roles": ["stac-items"]}
+    write("b/collection.json", {**catalog(("items", "https://e.com/b/items")), "assets": {"items": asset}})
+    write("c/collection.json", catalog(("items", "https://e.com/c/items")))
+    write("c/items/c.json", make_item("c"))
+    note = "links to other places that were not followed: 2, the first: https://e.com/a/items"
+    assert await fetched(entry) == (["c"], [], [note])
+
+
 async def test_a_mirror_has_queries_in_its_names(write: Write, tmp_path: Path) -> None:
     """So wget calls files. They were missing where the link is a URL."""
     url = "https://e.com/cat"
