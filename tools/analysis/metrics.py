@@ -77,9 +77,7 @@ BARE = "bare"  # parameters that begin so name a loop without the package, which
 MEMORY_CHANGE = TIMING_CHANGE = 0.05
 PAIRED_TIMING_CHANGE = 0.03  # interleaved rounds see the same machine on both sides, so less is enough
 
-_RATE = re.compile(
-    r".*(?:/|\bper\b)\s*(?:s|secs?|seconds?|min|minutes?|h|hours?)|[fqrt]ps|[kmgt]flopss?", re.IGNORECASE
-)
+_RATE = re.compile(r".*(?:/|\bper\b)\s*(?:s|secs?|seconds?|min|minutes?|h|hours?)|[fqrt]ps|[kmgtp]flops", re.IGNORECASE)
 _SIZE = re.compile(r"(?:[kmgt]i?)?b|(?:kilo|mega|giga|kibi|mebi|gibi)?bytes?", re.IGNORECASE)
 _TIME = re.compile(r"(?:[mun]|µ|milli|micro|nano)?(?:s|secs?|seconds?)|min|minutes?|hours?", re.IGNORECASE)
 

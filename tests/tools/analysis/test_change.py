@@ -174,7 +174,17 @@ def test_of_counts_that_were_repeated_the_least_difference_counts(
     [
         *(
             (unit, "time", False)
-            for unit in ("items/s", "MB/s", "particles / second", "calls per minute", "B/sec", "qps", "FPS", "gflops")
+            for unit in (
+                "items/s",
+                "MB/s",
+                "particles / second",
+                "calls per minute",
+                "B/sec",
+                "qps",
+                "FPS",
+                "gflops",
+                "PFLOPS",
+            )
         ),
         *((unit, "time", True) for unit in ("seconds", "s", "ms", "us", "minutes", "nanoseconds")),
         *((unit, "memory", True) for unit in ("bytes", "B", "KB", "MiB", "megabytes")),
