@@ -25,12 +25,12 @@ class _Body:
 def large_value(data: bytes, at: int, end: int) -> Generator[Pause, None, tuple[Any, int] | None]:
     """Parse the object or array that begins here, as `decoded_item` does, and return it with the place where it ends;
     None where it is none, or none that is read so."""
-    illegible = False
+    illegible = ""
 
     def loosely(piece: bytes) -> Any:
         nonlocal illegible
-        value, legible = loose_value(piece)
-        illegible |= not legible
+        value, why = loose_value(piece)
+        illegible = illegible or why
         return value
 
     if data[at : at + 1] not in (b"{", b"["):
@@ -39,7 +39,7 @@ def large_value(data: bytes, at: int, end: int) -> Generator[Pause, None, tuple[
         value, length = yield from in_pieces(_Body(data, end), lambda: False, lambda: at, loosely)
     except (ValueError, RecursionError, BrokenPieceError):
         return None
-    return (Illegible.of(value) if illegible else value), at + length
+    return (Illegible.of(value, illegible) if illegible else value), at + length
 
 
 def without_pauses(members: Iterable[Any]) -> Iterator[Any]:

@@ -19,6 +19,8 @@ DECODED_AT_ONCE_BYTES = 3 * 1_048_576
 
 # Stands for bytes that are no text: a code point that is never one (Unicode, 23.7: noncharacters).
 NO_TEXT = "\ufdd0"
+TOO_LONG = "\ufdd1"  # for an integer with more digits than Python reads
+WHY = {NO_TEXT: "a text is not valid UTF-8", TOO_LONG: "a number has too many digits"}
 _SYNTAX = b'{"a-+~": ["\\u00e9"], "b&AOk-": 0}'
 _CHARSET = re.compile(r';\s*charset\s*=\s*"?([\w.:-]{1,40})', re.IGNORECASE)
 
@@ -31,23 +33,24 @@ _COMMA = re.compile(rb"\s*,\s*")
 
 
 class Illegible(str):
-    """What stands in place of an item that is no text: why."""
+    """What stands in place of an item that cannot be read: why."""
 
     __slots__ = ()
 
     @classmethod
-    def of(cls, item: Any) -> Self:
+    def of(cls, item: Any, why: str) -> Self:
         """Say which item it is."""
         name = item.get("id") if isinstance(item, dict) else None
         which = f"item {name.replace(NO_TEXT, '?')!r}: " if isinstance(name, str) else ""
-        return cls(f"{which}a text is not valid UTF-8")
+        return cls(f"{which}{why}")
 
 
 def decoded(data: bytes) -> Any:
     """Parse JSON, or raise ValueError; the garbage collector is off: thousands of new dicts would start it many times.
 
     What orjson refuses and others write is left to the standard library: `NaN`, a byte order mark, half a surrogate
-    pair, control characters in strings, UTF-16. In place of an item with bytes that are no text stands its `Illegible`.
+    pair, control characters in strings, UTF-16. In place of an item with bytes that are no text, or with a number of
+    thousands of digits, stands its `Illegible`.
     """
     collecting = gc.isenabled()
     gc.disable()
@@ -62,25 +65,37 @@ def decoded(data: bytes) -> Any:
 
 def _loosely_decoded(data: bytes) -> Any:
     try:
-        document, legible = loose_value(data)
-        if legible:
+        document, illegible = loose_value(data)
+        if not illegible:
             return document
-        if isinstance(document, dict) and isinstance(features := document.get("features"), list):
+        if isinstance(document, list):
+            return list(map(_legible, document))
+        if not isinstance(document, dict):
+            return _legible(document)
+        if isinstance(features := document.get("features"), list):
             document["features"] = list(map(_legible, features))
-        return list(map(_legible, document)) if isinstance(document, list) else document
+        return document
     except RecursionError:
         raise ValueError("too deeply nested") from None
 
 
-def loose_value(data: bytes) -> tuple[Any, bool]:
-    """Parse JSON with the standard library, or raise ValueError; tell whether it is all text."""
+def loose_value(data: bytes) -> tuple[Any, str]:
+    """Parse JSON with the standard library, or raise ValueError; tell why not all of it could be read, if so."""
     text = _text_of(data)
+    why = WHY[NO_TEXT] if NO_TEXT in text else ""
     try:
-        return json.loads(text, strict=False), NO_TEXT not in text
+        return json.loads(text, strict=False), why
     except json.JSONDecodeError:
         raise
-    except ValueError:  # what Python says is for programmers
-        raise ValueError("a number has too many digits") from None
+    except ValueError:
+        return json.loads(text, strict=False, parse_int=_integer), why or WHY[TOO_LONG]
+
+
+def _integer(digits: str) -> int | str:
+    try:
+        return int(digits)
+    except ValueError:
+        return TOO_LONG
 
 
 def decoded_item(data: bytes | memoryview) -> Any:
@@ -93,7 +108,10 @@ def decoded_item(data: bytes | memoryview) -> Any:
 
 
 def _legible(item: Any) -> Any:
-    return Illegible.of(item) if NO_TEXT in json.dumps(item, ensure_ascii=False) else item
+    if item == TOO_LONG:
+        raise ValueError(WHY[TOO_LONG])
+    text = json.dumps(item, ensure_ascii=False)
+    return next((Illegible.of(item, why) for mark, why in WHY.items() if mark in text), item)
 
 
 def _text_of(data: bytes) -> str:

@@ -76,3 +76,21 @@ async def test_a_file_names_it_as_well(tmp_path: Path) -> None:
 def test_only_charsets_in_which_json_is_json_are_heeded(charset: str) -> None:
     data = b'{"a": "\xf6\\u00e9"}'
     assert in_utf_8(data, f"application/json; charset={charset}") is data
+
+
+@pytest.mark.parametrize("digits", [5_000, 4_000_000])
+@pytest.mark.parametrize("concurrency", [1, 4])
+async def test_an_item_with_a_number_of_thousands_of_digits_costs_no_other(digits: int, concurrency: int) -> None:
+    adversary = Adversary(ITEMS)
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        reply = await adversary.reply_to(request)
+        return web.Response(body=reply.body.replace(b'"K\\u00f6ln"', b"9" * digits), content_type="application/json")
+
+    context = WorkflowContext.create()
+    async with serving(handle) as url:
+        module = IngestModule({"source": url, "mode": "api", "limit": 10, "concurrency": concurrency})
+        came = {item["id"] async for item in module.fetch(context)}
+    assert came == {item["id"] for item in ITEMS} - {"item-07"}
+    assert [f.reason for f in context.failure_collector.get_all()] == ["item 'item-07': a number has too many digits"]
+    assert module.stats.requests <= 12
