@@ -15,7 +15,7 @@ from stac_manager.broken import NOT_UTF8
 from stac_manager.files.compression import Unpacked
 from stac_manager.files.formats import BOM, HEAD_BYTES, LOCAL_ENTRIES, magic, why_not_text
 from stac_manager.files.opening import open_file
-from stac_manager.files.window import Window
+from stac_manager.files.window import DamagedError, Window
 from stac_manager.items import is_catalog
 
 PEEK_BYTES = 1_048_576
@@ -49,7 +49,8 @@ def unpacked(data: bytes) -> bytes:
             while window.end <= MOST_CATALOG_BYTES and window.more():
                 pass
             if window.damage is not None:
-                raise window.damage
+                window.damage.__traceback__ = None  # it would keep what was read, and itself
+                raise DamagedError(str(window.damage))
             data = bytes(window.view[: window.end])
     if len(data) > MOST_CATALOG_BYTES:
         raise ValueError(f"larger than {MOST_CATALOG_BYTES >> 20} MB")

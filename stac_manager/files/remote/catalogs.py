@@ -23,6 +23,15 @@ class Link(NamedTuple):
     refused: str | None = None  # why it is not followed
 
 
+class Opened(NamedTuple):
+    """What a document that may be a catalog turns out to be."""
+
+    document: dict[str, Any] | None  # None if it is no catalog
+    links: list[Link]
+    size: int  # unpacked
+    is_no_child: bool  # nor anything else that a catalog leads to
+
+
 def is_catalog(document: object) -> TypeGuard[dict[str, Any]]:
     """Tell whether parsed JSON is a Catalog or a Collection, whose items are not in itself."""
     return items.is_catalog(document) and not isinstance(document.get("features"), list)
@@ -77,6 +86,23 @@ def items_of_api(document: dict[str, Any], url: str) -> str | None:
     return shown(found[0].url) if found else None
 
 
+def opened_in(data: bytes, linked: str, url: str, source: str) -> Opened:
+    """Unpack and parse a document that may be a catalog."""
+    try:
+        text = entry_points.unpacked(data)
+    except ValueError:
+        return Opened(None, [], len(data), is_no_child(None, data, linked))
+    document = parsed(text)
+    if isinstance(document, dict) and is_catalog(document):
+        return Opened(document, links_of(document, url, source), len(text), False)
+    return Opened(None, [], len(text), is_no_child(document, text, linked))
+
+
+def is_packed(data: bytes) -> bool:
+    """Tell of a document by its beginning whether it is compressed, as stores keep them."""
+    return magic(data[:4]) in ("gzip", "zstd")
+
+
 def parsed(data: bytes) -> object:
     """Parse a document that may be a catalog, and may be compressed, as stores keep them; None if it is no JSON."""
     try:
@@ -87,7 +113,7 @@ def parsed(data: bytes) -> object:
 
 def may_be_catalog(data: bytes) -> bool:
     """Tell of a document by its beginning whether it may be a catalog."""
-    return magic(data[:4]) in ("gzip", "zstd") or data.removeprefix(BOM).lstrip()[:1] == b"{"
+    return is_packed(data) or data.removeprefix(BOM).lstrip()[:1] == b"{"
 
 
 def is_no_child(document: object, data: bytes, url: str) -> bool:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 from stac_manager.plan import digest
+
+Take: TypeAlias = Callable[[int], Awaitable[None]]
+"""Is awaited with the number of bytes that come, or are made by unpacking. What it raises ends the request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ def tagged(etag: str | None) -> str | None:
 class Store(Protocol):
     """Where documents come from."""
 
-    async def get(self, url: str, most: int, span: tuple[int, int] | None = None) -> Fetched:
+    async def get(self, url: str, most: int, span: tuple[int, int] | None = None, take: Take | None = None) -> Fetched:
         """Get a document of up to `most` bytes, or the bytes [start, stop) of one."""
         ...
 

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from email.utils import parsedate_to_datetime
+from io import BytesIO
 from typing import Any
 
 import aiohttp
@@ -16,8 +17,8 @@ from yarl import URL
 from stac_manager.files.formats import magic
 from stac_manager.files.remote.addresses import joined, origin_of, refusal
 from stac_manager.files.remote.faults import RemoteError, of_status
-from stac_manager.files.remote.fetched import Fetched, tagged
-from stac_manager.network.bodies import UNDONE, DamagedBodyError, RefusedBodyError, decompressed
+from stac_manager.files.remote.fetched import Fetched, Take, tagged
+from stac_manager.network.bodies import UNDONE, DamagedBodyError, RefusedBodyError, decompressed, extended
 from stac_manager.network.carrier import Turn
 from stac_manager.network.connection import READ_SECONDS, Connection
 from stac_manager.network.credentials import Credentials, Renewals
@@ -56,7 +57,7 @@ class HttpStore:
         self._known: Mapping[str, str] = {}
         self.secrets = [*of_query(source)]
 
-    async def get(self, url: str, most: int, span: tuple[int, int] | None = None) -> Fetched:
+    async def get(self, url: str, most: int, span: tuple[int, int] | None = None, take: Take | None = None) -> Fetched:
         """Get a document, or the bytes [start, stop) of it, following redirects.
 
         A document of more than `most` bytes is not read further: its `data` is None. A server that knows no ranges
@@ -69,7 +70,7 @@ class HttpStore:
         headers = {} if span is None else {"Range": f"bytes={span[0]}-{span[1] - 1}", "Accept-Encoding": "identity"}
         try:
             async with self._answer(url, headers, self._connection.times()) as (found_at, answer):
-                return await _read(found_at, answer, most, span, self._hint(url, found_at))
+                return await _read(found_at, answer, most, span, self._hint(url, found_at), take)
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             raise _explained(error) from None
 
@@ -153,7 +154,7 @@ class HttpStore:
 
 
 async def _read(
-    url: str, answer: aiohttp.ClientResponse, most: int, span: tuple[int, int] | None, hint: str
+    url: str, answer: aiohttp.ClientResponse, most: int, span: tuple[int, int] | None, hint: str, take: Take | None
 ) -> Fetched:
     if answer.status == 416 and span is not None:
         return Fetched(url, b"", None, ranged=True)
@@ -174,17 +175,18 @@ async def _read(
     if not ranged and length is not None and length > most:
         answer.close()
         return Fetched(url, None, size, ranged=answer.headers.get("Accept-Ranges") == "bytes")
-    parts: list[bytes] = []
-    count = 0
+    whole, count = BytesIO(), 0
     async for part in answer.content.iter_any():
         count += len(part)
         if count > most:
             answer.close()
             return Fetched(url, None, None, ranged=answer.headers.get("Accept-Ranges") == "bytes")
-        parts.append(part)
-    data = parts[0] if len(parts) == 1 else b"".join(parts)
+        if take is not None:
+            await take(len(part))
+        whole = extended(whole, part)
+    data = whole.getvalue()
     if not ranged and (coding := answer.headers.get("Content-Encoding")):
-        data = await _uncoded(data, coding)
+        data = await _uncoded(data, coding, take)
     modified_ns, etag = _modified_ns(answer.headers, versions), tagged(answer.headers.get("ETag"))
     return Fetched(url, data, size, ranged=ranged, versions=versions, modified_ns=modified_ns, etag=etag)
 
@@ -200,7 +202,7 @@ def _modified_ns(headers: Mapping[str, str], versions: frozenset[str]) -> int | 
         return None
 
 
-async def _uncoded(data: bytes, coding: str) -> bytes:
+async def _uncoded(data: bytes, coding: str, take: Take | None) -> bytes:
     """Undo a Content-Encoding of which the first bytes tell nothing, and gzip around a document that is compressed.
 
     Plain gzip and zstd are left to the decoders, with which the header may be wrong.
@@ -213,7 +215,7 @@ async def _uncoded(data: bytes, coding: str) -> bytes:
     if not {"br", "deflate"} & set(names) and inner not in ("gzip", "zstd"):
         return data
     try:
-        return await decompressed(data, ",".join(names))
+        return await decompressed(data, ",".join(names), take)
     except (DamagedBodyError, RefusedBodyError):
         if data.lstrip()[:1] in (b"{", b"["):  # brotli may begin like this as well
             return data

@@ -16,7 +16,7 @@ from stac_manager.exceptions import ConfigurationError
 from stac_manager.files.remote.addresses import STORES, origin_of, scheme_of
 from stac_manager.files.remote.clients import client_options
 from stac_manager.files.remote.faults import RemoteError, of_status
-from stac_manager.files.remote.fetched import Fetched, Listed, tagged
+from stac_manager.files.remote.fetched import Fetched, Listed, Take, tagged
 from stac_manager.network.connection import CA_HINT, Connection
 
 HINT = "for public data set the storage option skip_signature to true, else give credentials, as obstore has them"
@@ -54,7 +54,7 @@ class ObjectStores:
         if scheme_of(source) in STORES:
             self._of(source)
 
-    async def get(self, url: str, most: int, span: tuple[int, int] | None = None) -> Fetched:
+    async def get(self, url: str, most: int, span: tuple[int, int] | None = None, take: Take | None = None) -> Fetched:
         """Get an object, or the bytes [start, stop) of it. One of more than `most` bytes is not read: `data` is None.
 
         Its key is the path as it is written; where there is none, the path unescaped, with accents composed or not.
@@ -67,7 +67,7 @@ class ObjectStores:
         keys = list(dict.fromkeys([_key(url), plain, *(unicodedata.normalize(form, plain) for form in ("NFC", "NFD"))]))
         for key in keys:
             try:
-                return await self._get(url if key == keys[0] else _url(origin_of(url), key), key, most, span)
+                return await self._get(url if key == keys[0] else _url(origin_of(url), key), key, most, span, take)
             except RemoteError as error:
                 if error.status == 416 and span is not None and span[0] == 0:  # it is empty
                     return Fetched(url, b"", 0, ranged=True)
@@ -75,7 +75,7 @@ class ObjectStores:
                     raise
         raise AssertionError("there is a key")
 
-    async def _get(self, url: str, key: str, most: int, span: tuple[int, int] | None) -> Fetched:
+    async def _get(self, url: str, key: str, most: int, span: tuple[int, int] | None, take: Take | None) -> Fetched:
         with_errors = _Translated()
         with with_errors:
             store = self._of(url)
@@ -83,6 +83,8 @@ class ObjectStores:
             size = int(answer.meta["size"])
             if span is None and size > most:
                 return Fetched(url, None, size, ranged=True)
+            if take is not None:
+                await take(size)
             data = bytes(await answer.bytes_async())
             modified, tag = _nanoseconds(answer.meta), answer.meta.get("e_tag")
             versions = frozenset((tag or str(modified),))

@@ -11,7 +11,7 @@ from stac_manager.config import IngestConfig, shown
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.files.remote.addresses import STORES, scheme_of
 from stac_manager.files.remote.faults import RemoteError
-from stac_manager.files.remote.fetched import Fetched, Listed, Store
+from stac_manager.files.remote.fetched import Fetched, Listed, Store, Take
 from stac_manager.files.remote.http import HttpStore
 from stac_manager.files.remote.objects import ObjectStores
 from stac_manager.limiter import Outcome, limiter
@@ -72,7 +72,9 @@ class Transport:
         """Note what is left out of the fetch."""
         self._stats.notes.append(text)
 
-    async def get(self, url: str, span: tuple[int, int] | None = None, most: int | None = None) -> Fetched:
+    async def get(
+        self, url: str, span: tuple[int, int] | None = None, most: int | None = None, take: Take | None = None
+    ) -> Fetched:
         """Get a document, or the bytes [start, stop) of one, again as long as the fault may pass.
 
         Raises:
@@ -82,7 +84,7 @@ class Transport:
         most = WHOLE_BYTES if most is None else most
 
         async def send() -> Fetched:
-            fetched: Fetched = await self.store_of(url).get(url, most, span)
+            fetched: Fetched = await self.store_of(url).get(url, most, span, take)
             self._stats.bytes += len(fetched.data or b"")
             return fetched
 
@@ -136,10 +138,12 @@ class Transport:
         started = perf_counter()
         self._limiter.sent(started)
         in_flight = self._carrier.in_flight
-        outcome: Outcome = "page"
+        outcome: Outcome = "other"
         says = None
         try:
-            return await send()
+            result = await send()
+            outcome = "page"
+            return result
         except RemoteError as error:
             outcome = "refused" if error.refused else "failed" if error.passing else "other"
             says = error.retry_after

@@ -1,0 +1,50 @@
+"""What many documents of a catalog take together, however much more they become by unpacking."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+
+import pytest
+from servers.static_server import serving
+
+PEAK = """
+import asyncio, sys
+import stac_manager.files.remote.reading
+from stac_manager import DataProcessingError, IngestModule, WorkflowContext
+
+def peak():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) // 1024 for line in status if line.startswith("VmHWM"))
+
+async def main():
+    context, count, before = WorkflowContext.create(), 0, peak()
+    try:
+        async for _ in IngestModule(source=sys.argv[1], concurrency=12).fetch(context):
+            count += 1
+    except DataProcessingError:
+        pass
+    print(count, len(context.failure_collector.get_all()), peak() - before)
+
+asyncio.run(main())
+"""
+COUNT = 12
+MOST_MEGABYTES = 500
+
+
+BOMB = gzip.compress(bytes(120_000_000))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_documents_that_unpack_to_much_do_so_by_turns() -> None:
+    links = [{"rel": "child", "href": f"{n}/item.json"} for n in range(COUNT)]
+    root = {"type": "Catalog", "stac_version": "1.0.0", "id": "root", "description": "", "links": links}
+    answers = {"/catalog.json": json.dumps(root).encode(), **{f"/{n}/item.json": BOMB for n in range(COUNT)}}
+    with serving(answers, together=COUNT) as server:
+        command = [sys.executable, "-c", PEAK, f"{server.url}/catalog.json"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    items, failures, megabytes = map(int, done.stdout.split())
+    assert (items, failures) == (0, COUNT)
+    assert megabytes < MOST_MEGABYTES
