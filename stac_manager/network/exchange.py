@@ -23,6 +23,7 @@ from stac_manager.network.carrier import Turn
 from stac_manager.network.connection import Connection
 from stac_manager.network.credentials import Credentials, Renewals
 from stac_manager.network.discreet import without
+from stac_manager.network.flights import Flights
 from stac_manager.network.links import (
     MAX_REDIRECTS,
     REDIRECTS,
@@ -262,27 +263,6 @@ class _Cookies(aiohttp.CookieJar):
             self.clear()
             found.clear()
         return found
-
-
-class Flights:
-    """How many requests are in flight, the most and the mean."""
-
-    def __init__(self, stats: ApiStats) -> None:
-        self._stats = stats
-        self.count = 0
-        self._busy_seconds = 0.0  # requests in flight, summed over time
-        self._since = self._first = perf_counter()
-
-    def change(self, change: int) -> float:
-        """Count one more or less; return how many were in flight, summed over time until now."""
-        now = perf_counter()
-        self._busy_seconds += self.count * (now - self._since)
-        self._since = now
-        self.count += change
-        self._stats.requests += change > 0
-        self._stats.peak_in_flight = max(self._stats.peak_in_flight, self.count)
-        self._stats.mean_in_flight = self._busy_seconds / max(now - self._first, 1e-9)
-        return self._busy_seconds
 
 
 def json_of(place: str, body: Mapping[str, Any]) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stac_manager.network import exchange
+from stac_manager.network import flights as flights_module
 from stac_manager.stats import ApiStats
 
 
@@ -20,8 +20,8 @@ def test_how_many_were_in_flight_in_the_mean(
     begin: list[float], end: list[float], beside: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
-    monkeypatch.setattr(exchange, "perf_counter", lambda: now)
-    flights = exchange.Flights(ApiStats())
+    monkeypatch.setattr(flights_module, "perf_counter", lambda: now)
+    flights = flights_module.Flights(ApiStats())
     changes = sorted([(time, 1, n) for n, time in enumerate(begin)] + [(time, -1, n) for n, time in enumerate(end)])
     before, means = {}, [0.0] * len(begin)
     for now, change, number in changes:  # noqa: B007 - the clock
