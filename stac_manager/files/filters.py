@@ -7,19 +7,52 @@ The conditions are those of a STAC API (item-search), all of which must hold: `c
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from stac_manager.checks import END_OF_DAY
 from stac_manager.config import IngestConfig
+from stac_manager.exceptions import printable
 from stac_manager.fields import WHOLE, Decode, Fields, Path, path_of
 from stac_manager.files import expressions
 from stac_manager.files.boxes import item_matches
 from stac_manager.geojson import Box, boxes_of
+from stac_manager.items import SHOWN_CHARACTERS
 from stac_manager.protocols import Item
 from stac_manager.timestamps import interval, nanoseconds
+from stac_manager.words import many
 
+TIMES = ("datetime", "start_datetime", "end_datetime")
 Predicate: TypeAlias = Callable[[Item], bool]
+
+
+class Timeless:
+    """Items that a condition on the time leaves out since theirs is missing or not understood.
+
+    Attributes:
+        count: How many.
+        first: The id of the first, and its time.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.first = ""
+
+    def add(self, item: Item, properties: dict[str, Any]) -> None:
+        """Take note of one."""
+        self.count += 1
+        if not self.first:
+            times = [found for name in TIMES if (found := properties.get(name)) is not None]
+            said = next((found for found in times if nanoseconds(found) is None), None)
+            time = "without a time" if said is None else f"of {str(said)[:SHOWN_CHARACTERS]!r}"
+            self.first = f"{str(item.get('id'))[:SHOWN_CHARACTERS]!r} {time}"
+
+    def note(self, *, discreet: bool) -> str | None:
+        """Which they are, in a sentence, `discreet` without what they say; None where there are none."""
+        if not self.count:
+            return None
+        left_out = f"{many(self.count, 'Item')} left out by 'datetime': the time is missing or not understood"
+        return left_out if discreet else f"{left_out}, the first: {printable(self.first)}"
 
 
 @dataclass(frozen=True)
@@ -34,6 +67,7 @@ class Filters:
     fields: Fields | None = None  # what is kept of an item; None for all of it
     whole: Decode = WHOLE  # what decodes items of which all is kept
     paths: frozenset[Path] = frozenset()  # members that the conditions read
+    timeless: Timeless = field(default_factory=Timeless, compare=False)
 
     @property
     def decode(self) -> Decode:
@@ -67,6 +101,7 @@ def filters_of(config: IngestConfig, collection_id: str | None = None) -> Filter
     words: list[str] = []
     period: tuple[int | None, int | None] = (None, None)
     boxes: tuple[Box, ...] = ()
+    timeless = Timeless()
     collections = config.collections or tuple(filter(None, [config.collection_id or collection_id]))
     if collections:
         predicates.append(_one_of("collection", frozenset(collections)))
@@ -77,8 +112,8 @@ def filters_of(config: IngestConfig, collection_id: str | None = None) -> Filter
         words.append("with one of the ids")
     if config.datetime is not None:
         period = _to_the_last_nanosecond(config.datetime)
-        predicates.append(_during(*period))
-        paths |= {("properties", name) for name in ("datetime", "start_datetime", "end_datetime")}
+        predicates.append(_during(*period, timeless))
+        paths |= {("properties", name) for name in TIMES}
         words.append(f"in {config.datetime}")
     if config.bbox is not None:
         boxes = boxes_of(config.bbox)
@@ -98,7 +133,10 @@ def filters_of(config: IngestConfig, collection_id: str | None = None) -> Filter
         words.append(f"that the {name!r} lets through")
     may_be_empty = len(predicates) > bool(collections)
     fields = None if config.fields is None else Fields(config.fields, paths)
-    return Filters(tuple(predicates), period, boxes, ", ".join(words), may_be_empty, fields, paths=frozenset(paths))
+    return Filters(
+        tuple(predicates), period, boxes, ", ".join(words), may_be_empty, fields, paths=frozenset(paths),
+        timeless=timeless,
+    )  # fmt: skip
 
 
 def _one_of(member: str, wanted: frozenset[str]) -> Predicate:
@@ -115,17 +153,19 @@ def _to_the_last_nanosecond(text: str) -> tuple[int | None, int | None]:
     return first, last if last is None or not text.endswith(END_OF_DAY) else last + 999
 
 
-def _during(first: int | None, last: int | None) -> Predicate:
+def _during(first: int | None, last: int | None, timeless: Timeless) -> Predicate:
     """An item is where its start and end are, with `datetime` in place of one that is missing (PgSTAC, rustac)."""
 
     def is_during(item: Item) -> bool:
         properties = item.get("properties")
         if not isinstance(properties, dict):
+            timeless.add(item, {})
             return False
         moment = properties.get("datetime")
         start = nanoseconds(moment if (found := properties.get("start_datetime")) is None else found)
         end = nanoseconds(moment if (found := properties.get("end_datetime")) is None else found)
         if start is None or end is None:
+            timeless.add(item, properties)
             return False
         return (last is None or start <= last) and (first is None or end >= first)
 

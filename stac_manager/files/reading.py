@@ -76,8 +76,9 @@ async def read(
         raise _nothing_delivered(source, filters, own)
     if own.catalogs:
         stats.notes.append(passed_over(own.catalogs, own.first_catalog))
-    if (note := own.pages.note) is not None and stats.items != config.max_items:
-        stats.notes.append(note)
+    pages = own.pages.note if stats.items != config.max_items else None
+    timeless = filters.timeless.note(discreet=is_remote(source))  # a server may repeat credentials
+    stats.notes += filter(None, (timeless, pages))
 
 
 def kept_by(texts: Texts | None, filters: Filters) -> Filters:

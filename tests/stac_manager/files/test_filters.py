@@ -6,6 +6,7 @@ import json
 import sqlite3
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -314,3 +315,23 @@ def test_a_fetch_gives_what_a_naive_reading_of_the_options_gives(
     except DataProcessingError:  # a collection of which there is nothing
         found = []
     assert found == expected
+
+
+@pytest.mark.parametrize("options", [{}, {"fields": ["id"]}])
+async def test_items_whose_time_is_not_understood_are_noted(options: dict[str, Any], tmp_path: Path) -> None:
+    others = {"start_datetime": "2024-05-01T00:00:00Z", "end_datetime": "2024-05-02"}
+    times: list[dict[str, Any]] = [{}, {"datetime": "2024-05-01T10:00:00 UTC"}, {"datetime": None}, {"datetime": 5}]
+    times += [{"datetime": None, **others}, {"datetime": "2023-05-01T00:00:00Z"}, {"datetime": "?", **others}]
+    made = [item(str(number), **each) for number, each in enumerate(times)]
+    made.append({**item("7"), "properties": None})
+    (tmp_path / "a.ndjson").write_text("\n".join(map(json.dumps, made)))
+    (tmp_path / "b.json").write_text(json.dumps(item("8", datetime="?", collection="other")))
+    source = {"source": str(tmp_path), "collection_id": "c", **options}
+    module = IngestModule({**source, "datetime": "2024-01-01/2024-12-31"})
+    assert [each["id"] async for each in module.fetch(WorkflowContext.create())] == ["0", "4", "6"]
+    (note,) = module.stats.notes
+    assert note.startswith("4 Items left out by 'datetime': the time is missing or not understood, the first: '1' of ")
+    assert note.endswith("'2024-05-01T10:00:00 UTC'")
+    module = IngestModule(source)
+    assert len([each async for each in module.fetch(WorkflowContext.create())]) == 8
+    assert module.stats.notes == []
