@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import chain
 
 from stac_manager.api.beyond import Beyond
@@ -20,7 +19,7 @@ from stac_manager.api.reading import Reading
 from stac_manager.api.repairs import OVERLAP, OVERLAPPING, REPAIR_DEPTH
 from stac_manager.api.requests import Request
 from stac_manager.api.second_look import look_again
-from stac_manager.api.shares import Share, put_together, weight_of
+from stac_manager.api.shares import Ending, Share, put_together, weight_of
 from stac_manager.api.splitting import Splitter
 from stac_manager.api.survey import heeds_collections
 from stac_manager.api.ways import Ways
@@ -49,7 +48,7 @@ class Search:
         self._runner: Runner[Share, tuple[Reading, Page | None]] = Runner(
             self._read, lambda: 1 if planned.reason == IN_ORDER else level.level, weight_of, self._share_work
         )
-        self._runner.add(Share(partition, failing=planned.failing) for partition in planned.partitions)
+        self._runner.add(planned.shares(Share(Whole(), failing=planned.failing)))
 
     def _is_divided(self) -> bool:
         return self._splitter is not None or self.ways.by_number.begun or self._runner.unfinished > 1
@@ -58,7 +57,7 @@ class Search:
         """Fetch the pages of a share, one after another."""
         part, size = share.partition, self._fetcher.page_size
         first = self.ways.by_number.first_request(part) or self.query.request(part, size, *share.orders[:1])
-        reading = Reading(share, first, first)
+        reading = Reading(share, first, first, ending=Ending(shifted=share.doubt))
         self._replace(reading, self._splitter.at_start(share, self._ledger.came, size) if self._splitter else [])
         self._readings[reading] = None
         while reading.following is not None and not reading.stopped:
@@ -294,7 +293,7 @@ class Search:
         self.query = planned.query
         self._splitter = self._splitter_of(planned)
         like = Share(Whole(), reading.before, 0, reading.ending.error is not None, doubted=reading.contradicts)
-        self._replace(reading, [replace(like, partition=part) for part in planned.partitions])
+        self._replace(reading, planned.shares(like))
 
     def _splitter_of(self, planned: Planned) -> Splitter | None:
         return Splitter(planned.cuts, planned.sizes, self._stats.completeness.pages) if planned.cuts else None

@@ -16,6 +16,7 @@ from stac_manager.api.ownership import Asked, has_null_datetime, time_of
 from stac_manager.api.paging import Page
 from stac_manager.api.query import MARGIN_SECONDS, NOWHERE, SHORTEST_SECONDS, Bounds, Query, total_order
 from stac_manager.api.requests import limit_of
+from stac_manager.api.shares import Share
 from stac_manager.api.space import SpaceCuts, space_cuts
 from stac_manager.api.splitting import Cuts
 from stac_manager.api.survey import Survey, null_datetime_search, survey
@@ -43,6 +44,8 @@ NULLS_LOST = (
     "them. A search with `datetime` is split."
 )
 
+UNSEEN = "items without a datetime or a geometry may be missing: the server finds none of them by a search of their own"
+
 
 @dataclass(frozen=True, slots=True)
 class Planned:
@@ -56,11 +59,18 @@ class Planned:
     cuts: Cuts | None = None  # cuts them further
     sizes: first_page.Sizes = field(default_factory=first_page.Sizes)  # what they should be like
     failing: bool = False  # whether a page cannot be had: items without a datetime, or a geometry, may be lost anyway
+    unseen: bool = False  # whether nobody knows if there are such: its counts do not show it
 
     @property
     def page(self) -> Page | None:
         """Its first page, where that is there."""
         return self.known.page if self.known is not None and self.known.failed is None else None
+
+    def shares(self, like: Share) -> list[Share]:
+        """Its partitions to read, of which one says what their counts do not prove; `like` has what is said of all."""
+        first, *others = self.partitions
+        doubt = UNSEEN if self.unseen else None
+        return [replace(like, partition=first, doubt=doubt), *(replace(like, partition=part) for part in others)]
 
 
 def why_sequential(config: IngestConfig) -> str | None:
@@ -171,10 +181,10 @@ class Planner:
         members = page.objects()
         if not looked and (first_page.ranges_are_long(members, known.extent) or first_page.at_one_instant(members)):
             return replace(planned, reason=NOT_BY_TIME)
-        nulls = False
+        nulls = unseen = False
         if "datetime" not in query.body and (page.matched is None or known.reachable != page.matched):
             without = await null_datetime_search(self._client, query)
-            if without is None and not planned.failing:
+            if (unseen := without is None) and not planned.failing:
                 return replace(planned, reason=NULLS_LOST)
             nulls = without is not None and without.size > 0
         if not await self._finds_by_time(query, members, nulls=nulls, surely=surely or page.matched is None):
@@ -188,7 +198,7 @@ class Planner:
         if page.matched is None:  # nobody knows how many are where
             intervals = [replace(interval, estimate=None) for interval in intervals]
         partitions: list[Partition] = [*intervals, *([NoDatetime()] if nulls else [])]
-        return replace(planned, reason=None, partitions=partitions, cuts=cutter, sizes=sizes)
+        return replace(planned, reason=None, partitions=partitions, cuts=cutter, sizes=sizes, unseen=unseen)
 
     async def _finds_by_time(self, query: Query, members: list[Any], *, nulls: bool, surely: bool) -> bool:
         """Whether an item comes when its own time is asked for, by which it belongs to a partition. Servers may compare
@@ -256,9 +266,10 @@ class Planner:
         async with owned_tasks() as tasks:
             without = tasks.create_task(self._count(query, NoGeometry())) if "filter" in query.endpoint.offers else None
             nowhere = tasks.create_task(self._count(query, Whole(), {"bbox": list(NOWHERE)}))
-        nulls = without.result() if without is not None else None
+        nulls, unseen = without.result() if without is not None else None, False
         if not nulls:  # there may be some that the filter does not find
             seen = any(first_vertex(each.get("geometry")) is None for each in members)
+            unseen = nulls is None and planned.failing
             nulls = None if seen else 0 if planned.failing else nulls
         parts = first_page.tiles_for(page, workers)
         tiles = cuts.plan(query.body.get("bbox"), parts)
@@ -266,7 +277,7 @@ class Planner:
             return planned
         partitions: list[Partition] = [*tiles, *([NoGeometry()] if nulls else [])]
         sizes = first_page.Sizes.of(page.matched, parts, workers)
-        return replace(planned, reason=None, partitions=partitions, cuts=cuts, sizes=sizes)
+        return replace(planned, reason=None, partitions=partitions, cuts=cuts, sizes=sizes, unseen=unseen)
 
     async def _count(self, query: Query, partition: Partition, others: Mapping[str, Any] | None = None) -> int | None:
         """How many items a partition has, at least; None where that cannot be told."""

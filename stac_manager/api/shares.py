@@ -28,6 +28,7 @@ class Share:
     error: str = ""  # why, as what comes in these may not show it again
     came: int = 0  # so many parts of it in a row, since one failed
     doubted: bool = False  # whether it is read once more for the sake of a count that contradicts its pages
+    doubt: str | None = None  # what no count of it proves
     beyond: tuple[Partition, ...] = ()  # what fails if this does not, as both do together, and what is newer than that
 
 

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from .habits import ErrorsBeyondTheEnd, Ignores, IndexedTwice, PoisonedItem, Window
+from .habits import DatetimeOnly, ErrorsBeyondTheEnd, Ignores, IndexedTwice, PoisonedItem, Window
 from .server import Ask, Habit, Json, Refusal, World, key_of, running
-from .test_worlds import FIRST, LIMIT, make_item, spread, text_of, visit
+from .test_worlds import COUNT, FIRST, LEVELS, LIMIT, make_item, some_without_datetime, spread, text_of, visit
 
 PAGES, WORKERS = 40, 6
 
@@ -168,3 +168,22 @@ async def test_a_page_that_holds_an_item_twice_hides_none_that_is_missing() -> N
 class LeavesOutCounted(Habit):
     def page(self, world: World, ask: Ask, page: Json) -> None:
         page["features"] = [item for item in page["features"] if item["id"] != "item-0050"]
+
+
+class NeedsAnInterval(DatetimeOnly):
+    """A search of all times takes too long; one of an interval has no items without a datetime."""
+
+    def page(self, world: World, ask: Ask, page: Json) -> None:
+        if "datetime" not in ask.conditions:
+            raise Refusal(500, {"description": "canceling statement due to statement timeout"})
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("filters", [True, False])
+async def test_what_no_interval_finds_is_not_proved_to_be_absent(level: int | str, filters: bool) -> None:
+    world = World(some_without_datetime(), [NeedsAnInterval()], filters=filters)
+    async with running(world):
+        came = await visit(world, level)
+    assert len(set(came.keys)) == len(came.keys) == COUNT - 25
+    assert came.stats.completeness.status != "complete"
+    assert "items without a datetime or a geometry may be missing" in str(came.stats.completeness)
