@@ -119,7 +119,7 @@ class IngestModule:
         else:
             raise ConfigurationError("iter_items() cannot run inside an event loop; use: async for item in fetch()")
         with asyncio.Runner() as runner:
-            parts = self._parts(context, alone=True)
+            parts = self._parts(context)
             try:
                 while (part := runner.run(anext(parts, None))) is not None:
                     yield from part
@@ -231,7 +231,7 @@ class IngestModule:
 
         return kept_and_modified
 
-    async def _parts(self, context: WorkflowContext, texts: Texts | None = None, *, alone: bool = False) -> Parts:
+    async def _parts(self, context: WorkflowContext, texts: Texts | None = None) -> Parts:
         """Yield the items in parts, as documents and pages hold them, and count what passes.
 
         `texts` keeps the text of the latest item, where all of it is wanted.
@@ -243,7 +243,7 @@ class IngestModule:
             from stac_manager.files.reading import read
 
             self.stats = file_stats = FileStats(tell=context.tell)
-            parts = read(self.config, collection_id, context.failure_collector, file_stats, texts, alone=alone)
+            parts = read(self.config, collection_id, context.failure_collector, file_stats, texts)
         else:
             from stac_manager.api.search import search
 

@@ -23,7 +23,7 @@ from stac_manager.files.filters import Filters, filters_of
 from stac_manager.files.formats import Document
 from stac_manager.files.opening import hint
 from stac_manager.files.readahead import ReadAhead
-from stac_manager.files.turns import ALONE_SECONDS, TURN_SECONDS, Turns
+from stac_manager.files.turns import Turns
 from stac_manager.owning import owning
 from stac_manager.picking import ThinReader
 from stac_manager.protocols import Item
@@ -47,15 +47,12 @@ async def read(
     failures: FailureCollector,
     stats: FileStats,
     texts: Texts | None = None,
-    *,
-    alone: bool = False,
 ) -> AsyncGenerator[Iterable[Item], None]:
     """Yield the items of `config.source` in parts of a few milliseconds, in the order of the document names.
 
     Items are decoded one by one in the consumer's thread: decoding holds the GIL, and a dict that is still in the
     processor's cache when it is dropped costs half of one that has waited in a batch. With a `collection_id`,
-    items of other collections are passed over. `texts` keeps the text of the latest item; `alone`, nobody else
-    uses the event loop while the consumer has a part.
+    items of other collections are passed over. `texts` keeps the text of the latest item.
 
     Raises:
         ConfigurationError: If the source does not exist or holds no document.
@@ -69,7 +66,7 @@ async def read(
         found = remote.read(config, filters, own, stats)
     else:
         documents = await discovered(config, own, stats.notes)
-        found = read_documents(documents, config, filters, own, stats, config.max_items, alone=alone)
+        found = read_documents(documents, config, filters, own, stats, config.max_items)
     async with owning(found) as parts:
         async for part in parts:
             yield part
@@ -117,8 +114,6 @@ async def read_documents(
     failures: FailureCollector,
     stats: FileStats,
     max_items: int | None = None,
-    *,
-    alone: bool = False,
 ) -> AsyncGenerator[Iterable[Item], None]:
     """Yield the items of documents in parts, and let the event loop have its turn between them.
 
@@ -127,7 +122,7 @@ async def read_documents(
     """
     with (
         closing(ReadAhead(documents, config.concurrency, stats)) as reader,
-        closing(Turns(reader, filters, max_items, failures, stats, ALONE_SECONDS if alone else TURN_SECONDS)) as turns,
+        closing(Turns(reader, filters, max_items, failures, stats)) as turns,
     ):
         upcoming: Iterator[str] | None = None
         waited = 0.0

@@ -26,8 +26,6 @@ from stac_manager.texts import whole
 
 TURN_SECONDS = 0.005
 """Other tasks of the event loop get their turn after so long."""
-ALONE_SECONDS = 0.02
-"""As long a turn is where there are none: to go into the loop and out of it costs time, too."""
 
 HIVE = "collection="
 _HIVE = re.compile(r"(?:^|[/\\])collection=([^/\\]+)[/\\]")
@@ -51,10 +49,8 @@ class Turns:
         max_items: int | None,
         failures: FailureCollector,
         stats: FileStats,
-        seconds: float = TURN_SECONDS,
     ) -> None:
         self._reader = reader
-        self._seconds = seconds
         self._documents = iter(reader)
         self._filters = filters
         self._max_items = sys.maxsize if max_items is None else max_items
@@ -72,7 +68,7 @@ class Turns:
         loads = decode.loads
         keep = filters.keep
         started = clock()
-        turn = started + self._seconds
+        turn = started + TURN_SECONDS
         if self._current is not None:
             yield from self._of_current(turn)
             started = clock()

@@ -5,20 +5,19 @@ Warm and cold page cache, slow storage, and systems that lack what Linux offers.
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from support import ids, make_item
 
 from stac_manager import IngestModule, WorkflowContext
-from stac_manager.files import readahead, reading, threads, waits, window
+from stac_manager.files import readahead, threads, waits, window
 from stac_manager.stats import FileStats
 
 CONCURRENCY = (1, 3, 50, "auto")
@@ -217,28 +216,3 @@ async def test_cold_page_cache(concurrency: object, folder: Path, monkeypatch: p
         assert stats.peak_buffer <= concurrency
     if concurrency != 1:
         assert stats.peak_buffer > 1, "nothing was read ahead"
-
-
-def test_turns_are_longer_where_nobody_shares_the_event_loop(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "TURN_SECONDS", 1e-6)
-    monkeypatch.setattr(reading, "ALONE_SECONDS", 600)
-    monkeypatch.setattr(window, "NOWAIT", 0)
-    memory(monkeypatch)
-    turns = 0
-    take = reading.Turns.take
-
-    def counted(self: reading.Turns) -> Iterator[dict[str, object]]:
-        nonlocal turns
-        turns += 1
-        return take(self)
-
-    monkeypatch.setattr(reading.Turns, "take", counted)
-    module = IngestModule({"source": folder})
-    assert len(list(module.iter_items(WorkflowContext.create()))) == len(expected())
-    assert turns == 1
-
-    async def fetched_with_others() -> list[object]:
-        return [item async for item in module.fetch(WorkflowContext.create())]
-
-    assert len(asyncio.run(fetched_with_others())) == len(expected())
-    assert turns > 120
