@@ -13,7 +13,7 @@ from stac_manager.api.http import Client
 from stac_manager.api.paging import Page
 from stac_manager.api.query import BY_ID, HARDLY_ANYTHING, NOWHERE, Query
 from stac_manager.api.reading import Reading
-from stac_manager.api.shares import Share
+from stac_manager.api.shares import Orders, Share
 from stac_manager.api.space import cut
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.geojson import boxes_of
@@ -51,15 +51,15 @@ async def another_page(
 async def from_both_ends(client: Client, query: Query, reading: Reading) -> list[Share]:
     """The same partition in the order of ids from one end, and then from the other one, as far as it can be had, where
     the server sorts: what it gives without an order begins at one of them, or at neither."""
-    share, part, orders = reading.share, reading.share.partition, reading.share.orders[1:]
+    share, part, orders = reading.share, reading.share.partition, reading.share.orders.members[1:]
     if not reading.ending.error or "sort" not in query.endpoint.offers or "sortby" in query.body:
         return []
-    if not share.orders and not isinstance(part, Pages):
+    if not share.orders.members and not isinstance(part, Pages):
         pages = [await found(client, query, part, 1, order, attempts=1) for order in ({}, DOWN, UP)]
         first, down, up = [page and page.first_mark() for page in pages]
         orders = tuple(order for order, end in ((DOWN, down), (UP, up)) if down != up and end not in (None, first))
-    again = replace(share, before=reading.before, failing=True, alone=True, orders=orders, beyond=())
-    return [replace(again, error=reading.ending.error)] if orders else []
+    why = Orders(orders, reading.ending.error)
+    return [replace(share, before=reading.before, failing=True, alone=True, orders=why, beyond=())] if orders else []
 
 
 def may_be_an_item(error: DataProcessingError, query: Query) -> bool:

@@ -56,7 +56,7 @@ class Search:
     async def _read(self, share: Share) -> None:
         """Fetch the pages of a share, one after another."""
         part, size = share.partition, self._fetcher.page_size
-        first = self.ways.by_number.first_request(part) or self.query.request(part, size, *share.orders[:1])
+        first = self.ways.by_number.first_request(part) or self.query.request(part, size, *share.orders.members[:1])
         reading = Reading(share, first, first, ending=Ending(shifted=share.doubt))
         self._replace(reading, self._splitter.at_start(share, self._ledger.came, size) if self._splitter else [])
         self._readings[reading] = None
@@ -245,8 +245,9 @@ class Search:
             self._splitter.repairs.ended(reading)
         if not reading.stopped:
             await self._beyond.look(self.query, reading, last=self._runner.unfinished == 1 and not self._splitter)
-            if reading.share.orders and not reading.ending.error and (reading.counted is None or reading.missing()):
-                reading.fail(reading.share.error)
+            why = reading.share.orders.error
+            if why and not reading.ending.error and (reading.counted is None or reading.missing()):
+                reading.fail(why)
             if reading.missing():
                 await self._repair(reading)
         if self._splitter is not None:

@@ -15,6 +15,14 @@ from stac_manager.plan import Interval, Partition, Tile
 from stac_manager.timestamps import SECOND
 
 
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """In which orders a partition is read, one after another, and why."""
+
+    members: tuple[Mapping[str, Any], ...] = ()  # of its search, each of which asks for one
+    error: str = ""  # what comes in these may not show it again
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Share:
     """A partition to read, or what is left of one."""
@@ -24,8 +32,7 @@ class Share:
     depth: int = 0  # how often it was cut out of a larger one because something was wrong with that
     failing: bool = False  # whether that was a page which cannot be had: it may be in here
     alone: bool = False  # whether it is not cut, so that smaller pages of it are asked for
-    orders: tuple[Mapping[str, Any], ...] = ()  # members of its search, which ask for one after another
-    error: str = ""  # why, as what comes in these may not show it again
+    orders: Orders = Orders()
     came: int = 0  # so many parts of it in a row, since one failed
     doubted: bool = False  # whether it is read once more for the sake of a count that contradicts its pages
     doubt: str | None = None  # what no count of it proves
