@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from tools import ROOT
 from tools.errors import ToolError
 
 from .project import Project
@@ -20,6 +21,8 @@ SOME_FAILED = 2  # asv's exit code of `run` when benchmarks fail; the others hav
 MARK = "STAC_MANAGER_RUN"
 """A variable of asv and of all that it starts, whatever sessions and groups that makes: by its value they are found."""
 STOP_SECONDS = 5.0
+GUARD = "import sys; sys.stdin.read(); from tools.asv.run import end_all; end_all(sys.argv[1])"
+"""A process that ends the others if this one is killed: the system closes the pipe to it then."""
 
 
 @contextmanager
@@ -32,7 +35,8 @@ def started(
     environment: Mapping[str, str | Path] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """asv, to be waited for in the block; nothing that it started is left behind, however the block ends, and no
-    temporary file. What it says is added to `log`; `environment` comes beside the variables of this process.
+    temporary file; if this process is killed, no process. What it says is added to `log`; `environment` comes beside
+    the variables of this process.
     """
     command = [sys.executable, *map(str, program), *map(str, arguments), "--config", str(config)]
     # asv looks for a Python of this version there; the first that it finds may be a shim of pyenv that starts none.
@@ -44,6 +48,9 @@ def started(
     with scratch, (log or Path(os.devnull)).open("ab") as output:
         output.write(f"$ asv {' '.join(map(str, arguments))}\n".encode())
         output.flush()
+        guard = subprocess.Popen(
+            [sys.executable, "-c", GUARD, own[MARK]], cwd=ROOT, stdin=subprocess.PIPE, start_new_session=True
+        )
         asv = subprocess.Popen(
             command, cwd=config.parent, env={**os.environ, "PATH": path, **own},
             stdin=subprocess.DEVNULL, stdout=output if log else sys.stderr,
@@ -54,6 +61,8 @@ def started(
         finally:
             end_all(own[MARK])
             asv.wait()
+            guard.kill()
+            guard.communicate()
 
 
 def end_all(mark: str) -> None:
