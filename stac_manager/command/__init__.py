@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from io import TextIOWrapper
+from io import StringIO, TextIOWrapper
 from typing import NoReturn
 
 import click
@@ -18,6 +18,7 @@ import click
 from stac_manager import __version__
 from stac_manager.command.completion import completion_command
 from stac_manager.command.ingest import ingest_command
+from stac_manager.command.options import discreet
 from stac_manager.command.plan import plan_command
 from stac_manager.command.verify import verify_command
 
@@ -71,7 +72,9 @@ def _run() -> int:
             raise
         return 0  # click has put another in its place: whoever reads has had enough
     except click.ClickException as error:
-        error.show()
+        said = StringIO()
+        error.show(said)
+        say(discreet(said.getvalue().removesuffix("\n"), sys.argv[1:]))
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         return _interrupted(ended_by)
@@ -87,7 +90,7 @@ def _run() -> int:
         code = _code_of(error)
         if code is None:
             raise
-        say(f"Error: {error}")
+        say(f"Error: {discreet(str(error), sys.argv[1:])}")
         return code
 
 

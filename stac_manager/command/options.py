@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import json
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +18,29 @@ if TYPE_CHECKING:
     ParamType = click.ParamType[Any]
 else:
     ParamType = click.ParamType  # not generic before click 8.2
+
+
+_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/+(.+)", re.IGNORECASE | re.DOTALL)
+"""Also in an option, and with a slash forgotten; no drive of Windows."""
+_QUERY = re.compile(r"\?[\w.-]+=.*", re.DOTALL)
+"""Where the scheme was forgotten; no glob."""
+
+
+def discreet(text: str, words: Iterable[str]) -> str:
+    """Return what is said of a command line without what the URLs among its words may hide, wherever they stand."""
+    from stac_manager.config import shown  # when there is something to tell
+
+    for word in words:
+        if found := _ADDRESS.search(word):
+            scheme, rest = found[1], found[2].strip()
+            _, _, seen = shown(f"{scheme}://{rest}").partition("://")
+        elif found := _QUERY.search(word):
+            rest, seen = found[0], ""
+        else:
+            continue
+        for written in (repr(rest)[1:-1], rest):
+            text = text.replace(written, seen)
+    return text
 
 
 class Level(ParamType):

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stac_manager.config import is_url
+from stac_manager.config import is_url, shown
 from stac_manager.exceptions import ConfigurationError
 from stac_manager.sinks.model import FORMATS, SUFFIXES, Format
 
@@ -99,7 +99,9 @@ def layout_of(dest: str | Path, format: str | None = None) -> Layout:
     if not os.fspath(dest):
         raise ConfigurationError("DEST is empty")
     if is_url(os.fspath(dest)):
-        raise ConfigurationError(f"{dest}: is a URL; DEST is a path on this machine, copy the parts from there")
+        raise ConfigurationError(
+            f"{shown(os.fspath(dest))}: is a URL; DEST is a path on this machine, copy the parts from there"
+        )
     if os.path.exists(dest) and not os.path.isfile(dest) and not os.path.isdir(dest):
         raise ConfigurationError(f"{dest}: is neither a file nor a folder; for standard output, write -")
     path = Path(os.path.realpath(dest) if os.path.islink(dest) else dest)

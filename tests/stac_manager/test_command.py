@@ -154,6 +154,33 @@ def test_wrong_usage_is_said_in_a_line(
     assert not (tmp_path / "x").exists()
 
 
+URL = "https://user:s3cret@stac.example.com/v1/?key=s3cret"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("ingest", URL.replace("https", "htp"), "x"), "'htp://stac.example.com/v1/': htp URLs are not known"),
+        (("ingest", URL.replace("//", "/"), "x"), "https:/stac.example.com/v1/' matches no"),
+        (("ingest", f" {URL}", "x"), " https://stac.example.com/v1/' matches no"),
+        (("ingest", "x", URL), "Error: https://stac.example.com/v1/: is a URL"),
+        (("ingest", "a", "b", URL), "argument (https://stac.example.com/v1/)"),
+        (("ingest", "a", "b", "--concurrency", f"{URL}'\\"), '"https://stac.example.com/v1/" is neither'),
+        (("ingest", "a", "b", f"--concurrency={URL}"), "'https://stac.example.com/v1/' is neither"),
+        (("plan", URL.replace("https", "htp")), "'htp://stac.example.com/v1/': htp URLs are not known"),
+        (("ingest", "stac.example.com/v1/?key=s3cret", "x", "--mode", "api"), "URL, not 'stac.example.com/v1/'"),
+        ((URL,), "No such command 'https://stac.example.com/v1/'"),
+        (("ingest", "abfs://c@a.dfs.core.windows.net/x", "b", "c"), "argument (c)"),
+        (("ingest", "a", "b", "abfs://c@a.dfs.core.windows.net/x"), "(abfs://c@a.dfs.core.windows.net/x)"),
+    ],
+)
+def test_wrong_usage_shows_no_secret_of_a_url(run: Run, arguments: tuple[str, ...], said: str) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "s3cret" not in done.stderr
+
+
 def test_what_failed_is_named_with_exit_code_1(run: Run, source: Path, tmp_path: Path) -> None:
     with source.open("a") as file:
         file.write('{"broken": \n')

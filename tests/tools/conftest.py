@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     def call(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
         code = 0
         with monkeypatch.context() as patch:
+            patch.setattr(sys, "argv", [sys.argv[0], *map(str, arguments)])
             for name, value in environment.items():
                 patch.setenv(name, value)
             try:

@@ -83,5 +83,9 @@ def _in_words(error: Exception) -> str:
 
 
 def _fail(message: str, code: int) -> None:
+    if "?" in message or "@" in message:  # as above
+        from stac_manager.command.options import discreet
+
+        message = discreet(message, sys.argv[1:])
     click.echo(f"error: {plain(message)}", err=True)
     sys.exit(code)

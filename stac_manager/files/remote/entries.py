@@ -42,7 +42,7 @@ async def entries_of(config: IngestConfig, transport: Transport, listed: dict[st
     scheme = scheme_of(source)
     if scheme not in ("http", "https", *STORES):
         raise ConfigurationError(
-            f"source {source!r}: {scheme} URLs are not known; known: http, https, {', '.join(STORES)}"
+            f"source {shown(source)!r}: {scheme} URLs are not known; known: http, https, {', '.join(STORES)}"
         )
     if config.source_type == "file":
         return [Link(source, "entry")]

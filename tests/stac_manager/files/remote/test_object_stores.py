@@ -277,6 +277,7 @@ def test_other_buckets_are_asked_anonymously(store: dict[str, Any]) -> None:
         ("s3://bucket/stac/", {"skip_signature": True}, DataProcessingError, "access denied (403); for public data"),
         ("s3://bucket/stac/", {"regio": "x"}, ConfigurationError, "'regio' is not valid for store 'S3'"),
         ("ftp://bucket/stac/", {}, ConfigurationError, "ftp URLs are not known"),
+        (f"ftp://u:{SECRET}@bucket/stac/?key={SECRET}", {}, ConfigurationError, "'ftp://bucket/stac/': ftp URLs"),
     ],
 )  # fmt: skip
 def test_what_goes_wrong_is_named_and_shows_no_secret(
