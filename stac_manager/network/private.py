@@ -7,6 +7,8 @@ import re
 import socket
 from collections.abc import Collection
 from typing import Any
+from unicodedata import normalize
+from urllib.parse import unquote
 
 import aiohttp
 
@@ -15,6 +17,8 @@ LOCAL_SUFFIXES = (".localhost", ".local", ".internal")
 PRIVATE = "an address of a private network, which only a source in one may link to"
 _NUMBERED = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
 """Short, octal and hexadecimal forms of IPv4, which systems resolve: no name ends in a number (WHATWG URL, 3.5)."""
+_DOTS = str.maketrans("\u3002\uff61", "..")
+"""Full stops that are dots in names of hosts (RFC 3490, 3.1): a proxy may look up what was not written plainly."""
 _PUBLIC = ipaddress.IPv6Network("2000::/3")
 """Of IPv6, all that is given to networks of the public (RFC 4291, 2.4); elsewhere are translations and site-local."""
 _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
@@ -29,8 +33,15 @@ class PrivateAddressError(OSError):
 
 
 def is_private(host: str | None) -> bool:
-    """Tell whether a host is this machine or in a private network, by its name or number alone."""
-    name = (host or "").rstrip(".").lower()
+    """Tell whether a host is this machine or in a private network, by its name or number alone, as it is written and as
+    it may be read."""
+    written = host or ""
+    plain = written.isascii() and "%" not in written
+    return _is_private(written) or (not plain and _is_private(normalize("NFKC", unquote(written)).translate(_DOTS)))
+
+
+def _is_private(host: str) -> bool:
+    name = host.rstrip(".").lower()
     try:
         address = ipaddress.ip_address(name.partition("%")[0])
     except ValueError:

@@ -110,7 +110,9 @@ def test_messages_are_short_and_printable(body: bytes, message: str) -> None:
         ("::1", True), ("fe80::1", True), ("fd00::1", True), ("::ffff:10.0.0.1", True), ("100.64.0.1", True),
         ("64:ff9b::7f00:1", True), ("64:ff9b:1::a00:1", True), ("2002:a9fe:a9fe::1", True), ("::127.0.0.1", True),
         ("fec0::1", True), ("127.0x0.0.1", True), ("a.0", True), ("b0x.example", False), ("ff02::1", True),
-        ("224.0.0.1", True), ("64:ff9b::808:808", False),
+        ("224.0.0.1", True), ("64:ff9b::808:808", False), ("127%E3%80%820%E3%80%820%E3%80%821", True),
+        ("%6cocalhost", True), ("\uff4cocalhost", True), ("fe80::1%25eth0", True), ("fe80::1%ab", True),
+        ("127\u30020\u30020\u30021", True), ("b\u00fccher.example", False), ("a%2eexample", False),
         ("metadata.google.internal", True), ("8.8.8.8", False), ("2606:4700::1", False), ("example.com", False),
     ],
 )  # fmt: skip
