@@ -85,6 +85,11 @@ class Client:
         self.sample: Request | None = None  # a small request that was answered
         self.blamed = "limit"  # what refusals say of pages that are too large; empty where they do not
 
+    @property
+    def faults_pass(self) -> bool:
+        """Whether a request that the server failed to answer was answered when it was sent again."""
+        return self._carrier.faults_pass
+
     async def __aenter__(self) -> Self:
         await self.wire.__aenter__()
         return self

@@ -22,6 +22,7 @@ from stac_manager.network.links import shown
 from stac_manager.network.retrying import ATTEMPTS_BEFORE_SMALLER, TOO_LARGE, TooLargeError
 
 LOOKS = 2  # how often a page is asked for that is only looked at
+LOOKS_AT_ONE = 4  # and for an item that would be given up, if the server's faults pass
 SMALLER_PAGES = 4  # so many smaller pages in a row are asked for where one ended early
 LOOKED_AT_BYTES = 2_000_000  # so much of a page is parsed to see what its items are like
 NO_NEXT = "a full page has no next link: there may be more"
@@ -133,7 +134,7 @@ async def fetch_page(
     while True:
         try:
             shrinkable = once or ATTEMPTS_BEFORE_SMALLER if limit is not None and limit > 1 and attempts is None else 0
-            tries = LOOKS if narrowed and limit == 1 else attempts
+            tries = looks_at_one(client) if narrowed and limit == 1 else attempts
             answer = await client.send(request, attempts=tries, shrinkable=shrinkable, outline=outline, full=limit)
             page = page_of(answer, first)
             page.doubt = page.doubt and without(client.wire.credentials.hidden, page.doubt)
@@ -160,6 +161,11 @@ async def fetch_page(
             request = Request("GET", str(url), headers=request.headers)
 
 
+def looks_at_one(client: Client) -> int:
+    """How often an item is asked for that larger pages could not be had with: what is wrong with it does not pass."""
+    return LOOKS_AT_ONE if client.faults_pass else LOOKS
+
+
 async def look_at_one(client: Client, request: Request) -> None:
     """Look whether an item can be had, where some page cannot: the server may answer nothing else either.
 
@@ -167,7 +173,7 @@ async def look_at_one(client: Client, request: Request) -> None:
         OneItemError: If it cannot be had.
     """
     try:
-        await client.send(request, attempts=LOOKS)
+        await client.send(request, attempts=looks_at_one(client))
     except DataProcessingError as error:
         if error.status in (0, *TOO_LARGE) and await client.is_there():
             raise OneItemError(str(error), error.status) from error

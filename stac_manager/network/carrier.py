@@ -39,6 +39,7 @@ class Carrier:
         self._slots = Slots(lambda: limiter.level)
         self._hold = Hold()
         self._told_until = 0.0  # when the delay ends that was told last
+        self.faults_pass = False  # whether a request that failed was answered when it was sent again
         self._outage = Outage(stats, self._hold, connection.retries and self._most + OUTAGE_ATTEMPTS)
 
     @property
@@ -90,6 +91,7 @@ class Carrier:
             except Fault as fault:
                 await self._bear(fault, tries, words)
             else:
+                self.faults_pass |= tries.attempts > tries.refusals
                 if self._limiter.calm or self._limiter.crowded:
                     self._stats.seconds_paused -= self._hold.lift()
                 self._outage.passed()

@@ -145,3 +145,32 @@ async def test_credentials_that_are_never_accepted_are_not_asked_for_without_end
     assert [answer.status for answer in answers if isinstance(answer, StatusError)] == [401] * 8
     assert len(world.asked) == 8 * (MAX_RENEWALS + 1)
     assert token.issued <= 1 + 8 * MAX_RENEWALS
+
+
+class HardToGet(PoisonedItem):
+    """Or comes alone, the third time it is asked for so; and one page in the beginning comes the second time."""
+
+    asked = 0
+
+    async def arrives(self, ask: Ask) -> None:
+        if ask.number == 10:
+            raise Refusal(500)
+
+    def page(self, world: World, ask: Ask, page: Json) -> None:
+        if any(item["id"] in self.lost for item in page["features"]):
+            self.asked += ask.limit == 1
+            if ask.limit > 1 or self.asked % 3:
+                raise Refusal(500)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+async def test_an_item_is_asked_for_more_often_where_faults_pass(
+    level: int | str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backoff, "RETRY_BASE_SECONDS", 0.01)
+    world = World(spread(120), [HardToGet("item-0053")])
+    async with running(world):
+        came = await visit(world, level)
+    assert came.error is None
+    assert len(set(came.keys)) == len(came.keys) == 120
+    assert came.stats.completeness.status == "complete"
