@@ -46,6 +46,8 @@ def explained(error: Exception) -> Unreached:
             return Unreached("the answer was cut off", True)
         case aiohttp.ClientResponseError():
             return Unreached("the answer is not valid HTTP, or its headers are too large", True)
+        case aiohttp.InvalidURL():
+            return Unreached("cannot be asked: not the name of a host, nor an address of four numbers", False)
         case aiohttp.ClientError() | OSError():
             return Unreached(f"the connection failed: {type(error).__name__}", True)
         case _:  # a host name that is none, a header of a link that is none

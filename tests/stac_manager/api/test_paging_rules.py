@@ -459,6 +459,7 @@ async def test_a_source_that_is_a_web_page_is_said_to_be_one_at_once(concurrency
         ("http://127.0.0.1:9/", "cannot be reached: Connection refused"),
         ("http://no-such-host.invalid/", r"cannot be reached: (?!Unknown error)\w+"),
         (f"http://{'a' * 70}.example/", "cannot be asked"),
+        ("http://2130706433:8000/", "cannot be asked: not the name of a host, nor an address of four numbers"),
     ],
 )
 @pytest.mark.parametrize("concurrency", [1, 5])
