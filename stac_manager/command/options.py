@@ -30,7 +30,7 @@ def discreet(text: str, words: Iterable[str]) -> str:
     """Return what is said of a command line without what the URLs among its words may hide, wherever they stand."""
     from stac_manager.config import shown  # when there is something to tell
 
-    for word in words:
+    for word in sorted(words, key=len, reverse=True):  # one may end as another does
         if found := _ADDRESS.search(word):
             scheme, rest = found[1], found[2].strip()
             _, _, seen = shown(f"{scheme}://{rest}").partition("://")
