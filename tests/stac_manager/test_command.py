@@ -169,7 +169,10 @@ URL = "https://user:s3cret@stac.example.com/v1/?key=s3cret"
         (("ingest", "a", "b", f"--concurrency={URL}"), "'https://stac.example.com/v1/' is neither"),
         (("plan", URL.replace("https", "htp")), "'htp://stac.example.com/v1/': htp URLs are not known"),
         (("ingest", "stac.example.com/v1/?key=s3cret", "x", "--mode", "api"), "URL, not 'stac.example.com/v1/'"),
-        (("plan", URL.replace("user:s3cret@", ""), "--filter", f"@{URL}"), "'--filter': https://stac.example.com/v1/: ca"),
+        (
+            ("plan", URL.replace("user:s3cret@", ""), "--filter", f"@{URL}"),
+            "'--filter': https://stac.example.com/v1/: ca",
+        ),
         ((URL,), "No such command 'https://stac.example.com/v1/'"),
         (("ingest", "abfs://c@a.dfs.core.windows.net/x", "b", "c"), "argument (c)"),
         (("ingest", "a", "b", "abfs://c@a.dfs.core.windows.net/x"), "(abfs://c@a.dfs.core.windows.net/x)"),
