@@ -21,8 +21,9 @@ SOME_FAILED = 2  # asv's exit code of `run` when benchmarks fail; the others hav
 MARK = "STAC_MANAGER_RUN"
 """A variable of asv and of all that it starts, whatever sessions and groups that makes: by its value they are found."""
 STOP_SECONDS = 5.0
-GUARD = "import sys; sys.stdin.read(); from tools.asv.run import end_all; end_all(sys.argv[1])"
-"""A process that ends the others if this one is killed: the system closes the pipe to it then."""
+GUARD = "import sys; sys.stdin.read(); from tools.asv.run import end_all; end_all(sys.argv[1], 'TMPDIR')"
+"""A process that ends the others if this one is killed: the system closes the pipe to it then. It knows them by their
+folder for temporary files: the mark may be that of a later run as well."""
 
 
 @contextmanager
@@ -49,7 +50,7 @@ def started(
         output.write(f"$ asv {' '.join(map(str, arguments))}\n".encode())
         output.flush()
         guard = subprocess.Popen(
-            [sys.executable, "-c", GUARD, own[MARK]], cwd=ROOT, stdin=subprocess.PIPE, start_new_session=True
+            [sys.executable, "-c", GUARD, scratch.name], cwd=ROOT, stdin=subprocess.PIPE, start_new_session=True
         )
         asv = subprocess.Popen(
             command, cwd=config.parent, env={**os.environ, "PATH": path, **own},
@@ -65,19 +66,19 @@ def started(
             guard.communicate()
 
 
-def end_all(mark: str) -> None:
+def end_all(mark: str, variable: str = MARK) -> None:
     """End what was started with this mark: politely; then for good, also what was started in the meantime."""
     for end in (psutil.Process.terminate, psutil.Process.kill):
-        left = [process for process in psutil.process_iter() if _mark_of(process) == mark]
+        left = [process for process in psutil.process_iter() if _value_of(process, variable) == mark]
         for process in left:
             with suppress(psutil.NoSuchProcess):
                 end(process)
         psutil.wait_procs(left, timeout=STOP_SECONDS)
 
 
-def _mark_of(process: psutil.Process) -> str | None:
+def _value_of(process: psutil.Process, variable: str) -> str | None:
     with suppress(psutil.Error, OSError):  # it has ended, or is somebody else's
-        return process.environ().get(MARK)
+        return process.environ().get(variable)
     return None
 
 
