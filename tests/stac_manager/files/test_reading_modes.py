@@ -181,6 +181,7 @@ async def test_threads_end_where_a_slow_disk_is_quick_again(
 async def test_auto_reports_the_level_it_settled_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (await fetched(folder, "auto"))[1].concurrency >= 1
     slow_storage(monkeypatch)
+    monkeypatch.setattr(waits.Waits, "by_thread", lambda *_: False)  # it stays slow, whatever this machine's disk does
     stats = (await fetched(folder, "auto"))[1]
     assert stats.concurrency >= readahead.AUTO_THREADS // 2
     assert stats.peak_buffer > 1
