@@ -6,12 +6,16 @@ Exit codes: 0 success; 1 something failed, and is named; 2 a wrong option or sou
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from io import StringIO, TextIOWrapper
-from typing import NoReturn
+from time import sleep
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -24,6 +28,9 @@ from stac_manager.command.verify import verify_command
 
 SIGNALS = [each for name in ("SIGTERM", "SIGHUP") if (each := getattr(signal, name, None)) is not None]
 """End a run as Ctrl-C does: a terminal that is closed hangs up."""
+AGAIN_SECONDS = 0.05
+if TYPE_CHECKING:
+    Lost = sys.UnraisableHookArgs
 
 
 @click.group(
@@ -60,6 +67,7 @@ def _run() -> int:
         signal.raise_signal(signal.SIGINT)  # the one signal that everything below knows how to end on
 
     _make_streams_usable()
+    sys.unraisablehook = partial(_heed_again, sys.unraisablehook)
     output = sys.stdout
     for each in SIGNALS:
         if signal.getsignal(each) != signal.SIG_IGN:  # `nohup` ignores SIGHUP
@@ -92,6 +100,23 @@ def _run() -> int:
             raise
         say(f"Error: {discreet(str(error), sys.argv[1:])}")
         return code
+
+
+def _heed_again(others: Callable[[Lost], object], lost: Lost) -> None:
+    """Interrupt once more, in a moment, where that came while Python called what may not raise: within an import, say.
+    `others` are for anything else."""
+    if issubclass(lost.exc_type, KeyboardInterrupt):
+        _thread.start_new_thread(_interrupt_soon, ())
+    else:
+        others(lost)
+
+
+def _interrupt_soon() -> None:
+    sleep(AGAIN_SECONDS)
+    if os.name == "nt":  # where `kill` ends a process
+        _thread.interrupt_main()
+    else:
+        os.kill(os.getpid(), signal.SIGINT)
 
 
 def _interrupted(ended_by: int) -> int:

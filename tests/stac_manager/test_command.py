@@ -271,6 +271,31 @@ command.main()
     assert (done.returncode, done.stderr) == (130, "interrupted\n")
 
 
+def test_interruption_that_python_drops_is_heeded_all_the_same() -> None:
+    """As one in the callback of a weak reference, of which every import has some."""
+    code = """
+import time, weakref
+from stac_manager import command
+
+class Thing:
+    pass
+
+def interrupted(_):
+    raise KeyboardInterrupt
+
+def import_something(**_):
+    thing = Thing()
+    watched = weakref.ref(thing, interrupted)
+    del thing
+    time.sleep(60)
+
+command.cli.main = import_something
+command.main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=30)
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
+
+
 @pytest.mark.parametrize("arguments", ["ingest items.ndjson out", "ingest items.ndjson -", "plan items.ndjson"])
 def test_interruption_while_an_event_loop_is_made_is_one(tmp_path: Path, arguments: str) -> None:
     (tmp_path / "items.ndjson").write_text('{"type": "Feature", "id": "a"}\n')
