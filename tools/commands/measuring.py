@@ -96,7 +96,7 @@ def file_command(context: click.Context, /, test_size: int | None, profile: str 
                  output: Path) -> None:  # fmt: skip
     """Measure reading items from files with a warm page cache: each level first runs once untimed. At a URL each level
     runs once in all, unless --repeat says more."""
-    from stac_manager.config import is_remote
+    from stac_manager import config
 
     check_output(output)
     if workers is not None:
@@ -106,7 +106,7 @@ def file_command(context: click.Context, /, test_size: int | None, profile: str 
     if source is not None:
         if test_size or profile or layout:
             raise click.UsageError("--source is data of yours: --test-size, --profile and --layout do not go with it")
-        shown, expected = _without_query(source), None
+        shown, expected = config.shown(source), None
         name = (Path(shown).name or shown).replace("{", "{{").replace("}", "}}")
         title = f"{{items:,}} Items of {name}"
     else:
@@ -118,7 +118,7 @@ def file_command(context: click.Context, /, test_size: int | None, profile: str 
         shown = f"{spec.profile} items, layout {spec.layout}, {data.bytes / 1e6:,.0f} MB, made by the generator"
     options = {"mode": "file", "source": source, **({"max_items": max_items} if max_items else {})}
     _fetches_an_item(options)  # or it ends here, before processes are started
-    if is_far := is_remote(source):  # it may be somebody else's server
+    if is_far := config.is_remote(source):  # it may be somebody else's server
         repeat = repeat or 1
         say(f"Each level reads {shown}{f', {repeat} times' if repeat > 1 else ''}.")
     if workers is not None:
@@ -143,7 +143,7 @@ def api_command(catalog_url: str | None, collection_id: str | None, max_items: i
                 repeat: int | None, budget: float, output: Path) -> None:  # fmt: skip
     """Measure fetching items from a STAC API. With --catalog-url, each level runs once unless --repeat says more."""
     from benchmarks import _api_server
-    from stac_manager import DataProcessingError, IngestConfig
+    from stac_manager import DataProcessingError, IngestConfig, config
     from stac_manager.sinks.job import from_environment
 
     check_output(output)
@@ -159,17 +159,17 @@ def api_command(catalog_url: str | None, collection_id: str | None, max_items: i
             url = stack.enter_context(_api_server.running(data.path, latency_seconds=LOCAL_LATENCY_SECONDS))
             shown = f"the project's own STAC API, {LOCAL_LATENCY_SECONDS * 1000:.0f} ms a request, {limit} items a page"
         else:
-            url, shown = catalog_url, f"{_without_query(catalog_url)}, {limit} items a page"
+            url, shown = catalog_url, f"{config.shown(catalog_url)}, {limit} items a page"
         options = {**search, "source": url}
         if catalog_url is not None:
             repeat = repeat or 1
             total = requests_of(-(-max_items // limit), concurrency, repeat)
-            say(f"This sends about {total:,} requests to {_without_query(catalog_url)}.")
+            say(f"This sends about {total:,} requests to {config.shown(catalog_url)}.")
         if not _fetches_an_item({**options, "retries": RETRIES, "limit": 1}):
             among = f" of collection {collection_id!r}" if collection_id else ""
             known = _collections(url, search.get("headers", {})) if collection_id else []
             others = "" if collection_id in known or not known else f"; it has {choices(known)}"
-            raise DataProcessingError(f"{_without_query(url)}: the search finds no item{among}{others}")
+            raise DataProcessingError(f"{config.shown(url)}: the search finds no item{among}{others}")
         if collection_id:
             shown = f"{shown}, collection {collection_id}"
         title = "{items:,} API Items" if catalog_url else title_of("api", max_items)
@@ -196,16 +196,13 @@ def _measure(request: Request, output: Path) -> None:
 
 def _as_typed(words: list[str]) -> str | None:
     """The command that runs, for whoever wants to run it again; of addresses what may be shown."""
+    from stac_manager.command.options import discreet
+
     program, *others = words
     if Path(program).name != "benchmark_ingest.py":
         return None
-    shown = (re.sub("//[^/@]*@", "//", _without_query(word)) if "://" in word else word for word in others)
+    shown = (discreet(word, [word]) if "://" in word else word for word in others)
     return shlex.join(["python", "tools/benchmark_ingest.py", *shown])
-
-
-def _without_query(source: str) -> str:
-    """An address without what may be secret in it; a path, in which "?" is part of a pattern, as it is."""
-    return re.split("[?#]", source, maxsplit=1)[0] if "://" in source else source
 
 
 def requests_of(pages: int, levels: Sequence[Concurrency], repeat: int) -> int:
