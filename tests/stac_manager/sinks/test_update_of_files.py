@@ -117,15 +117,21 @@ def test_an_update_whose_items_are_merged_is_not_gone_on_with(format: str, tmp_p
     assert not said
 
 
+def rewritten(tmp_path: Path) -> tuple[Path, Sink, list[str]]:
+    """A folder whose six items were written again since a run, the sink for its update, and what that says."""
+    folder, said = tmp_path / "items", list[str]()
+    folder.mkdir()
+    put(folder, range(6), "old")
+    update = Sink({"source": folder}, tmp_path / "out", partition_items=2, update=True, say=said.append)
+    write(update)
+    put(folder, range(6), "newer")
+    return folder, update, said
+
+
 @pytest.mark.parametrize("in_the_run", [False, True])
 def test_an_update_whose_source_has_changed_meanwhile_is_begun_anew(in_the_run: bool, tmp_path: Path) -> None:
     """In the run that is interrupted by it, or between that and the next."""
-    folder, dest, said = tmp_path / "items", tmp_path / "out", list[str]()
-    folder.mkdir()
-    put(folder, range(6), "old")
-    update = Sink({"source": folder}, dest, partition_items=2, update=True, say=said.append)
-    write(update)
-    put(folder, range(6), "newer")
+    folder, update, said = rewritten(tmp_path)
 
     def change(progress: Progress) -> None:
         if progress.done == 1:
@@ -137,19 +143,14 @@ def test_an_update_whose_source_has_changed_meanwhile_is_begun_anew(in_the_run: 
         write(replace(update, on_progress=change))
     assert not in_the_run or re.search("the source has changed: .*; run it again$", str(caught.value))
     assert write(update).items == 7
-    lines = b"".join(path.read_bytes() for path in dest.glob("*.ndjson")).splitlines()
+    lines = b"".join(path.read_bytes() for path in Path(update.dest).glob("*.ndjson")).splitlines()
     names = [json.loads(line)["properties"]["name"] for line in lines]
     assert sorted(names) == ["newer"] * 4 + ["newest"] * 3
     assert not any("going on with an update" in each for each in said)
 
 
 def test_an_update_that_was_interrupted_goes_on_and_says_so(tmp_path: Path) -> None:
-    folder, dest, said = tmp_path / "items", tmp_path / "out", list[str]()
-    folder.mkdir()
-    put(folder, range(6), "old")
-    update = Sink({"source": folder}, dest, partition_items=2, update=True, say=said.append)
-    write(update)
-    put(folder, range(6), "newer")
+    folder, update, said = rewritten(tmp_path)
 
     def stop(progress: Progress) -> None:
         if progress.done == 1:
