@@ -22,7 +22,7 @@ from stac_manager.items import is_catalog
 MOST_ANCHORS = 8
 """So many `self` links of catalogs above, the nearest ones, are tried for a link that is absolute."""
 ITEM_ROLES = {"stac-items", "collection-mirror"}
-ITEM_MEDIA_TYPES = ("application/vnd.apache.parquet", "application/x-parquet", "application/geo+json", "ndjson")
+ITEM_MEDIA_TYPES = ("parquet", "application/geo+json", "ndjson")
 
 
 class Walk:
@@ -143,16 +143,19 @@ class Walk:
         self.elsewhere[what] += 1
 
     def _item(self, path: str, *, loaded: bool = False) -> None:
-        """Take a file, each once, under whatever names it is linked."""
+        """Take a file, or the files of a folder, each once, under whatever names it is linked."""
         found = _regular(path)
         identity = hash(path) if isinstance(found, str) else self._identity(found, path)
         if identity in self._seen or (identity in self._catalogs and not loaded):
             return
         self._seen.add(identity)
-        if isinstance(found, str):
-            self._failures.add(path, found)
-        else:
+        if not isinstance(found, str):
             self.paths.append(path)
+        elif parts := self._data_files(path) if os.path.isdir(path) else []:
+            for each in parts:
+                self._item(each)
+        else:
+            self._failures.add(path, found)
 
     def _child(self, path: str, anchors: tuple[Anchor, ...]) -> Iterator[Any] | None:
         """Return what goes through a child; None where it is missing, known, or an item after all."""
@@ -160,7 +163,7 @@ class Walk:
             if not path.endswith(".json") and os.path.isdir(path):
                 path = next((each for name in LOCAL_ENTRIES if os.path.isfile(each := os.path.join(path, name))), path)
             reason = why_not_regular(path)
-            if reason is None and format_of_name(path) in ("ndjson", "parquet"):
+            if format_of_name(path) in ("ndjson", "parquet") and (reason is None or os.path.isdir(path)):
                 self._item(path)
                 return None
             if hash(path) in self._seen if reason is not None else not self._is_new_catalog(path):
@@ -244,8 +247,13 @@ def holds_items(asset: object) -> bool:
     if not isinstance(asset, dict):
         return False
     roles = {role for role in _list(asset.get("roles")) if isinstance(role, str)}
-    media = str(asset.get("type", ""))
-    return bool(roles & ITEM_ROLES) and any(kind in media for kind in ITEM_MEDIA_TYPES)
+    name = str(asset.get("href", "")).partition("?")[0].rstrip("/")
+    return bool(roles & ITEM_ROLES) and (is_of_items(asset) or format_of_name(name) is not None)
+
+
+def is_of_items(named: dict[str, Any]) -> bool:
+    """Tell whether the media type of a link or an asset is one that files of items have."""
+    return any(kind in str(named.get("type", "")) for kind in ITEM_MEDIA_TYPES)
 
 
 def _list(value: object) -> list[Any]:

@@ -112,6 +112,20 @@ async def _of_prefix(config: IngestConfig, transport: Transport, listed: dict[st
     return links
 
 
+async def parts_at(url: str, error: RemoteError, transport: Transport) -> list[str]:
+    """Return the parts of a Parquet table to which a link led as to one object, where a store has none of that name."""
+    names: list[str] = []
+    if error.status == 404 and scheme_of(url) in STORES:
+        with suppress(RemoteError):
+            names = await _names(transport, f"{url}/", None)
+    data = [each for each in names if format_of_name(name_of(each)) == "parquet" and not _is_hidden(each)]
+    return [] if any(_tables(names, [Link(each, "item") for each in data])) else data
+
+
+def _is_hidden(url: str) -> bool:
+    return any(part.startswith((".", "_")) for part in url.split("/")[3:])
+
+
 def _tables(names: list[str], links: list[Link]) -> Iterator[tuple[str, str]]:
     """Yield the folders among objects that hold deleted rows, and what they are, if any of these links leads to data
     in them: not to JSON. Both are sorted."""
@@ -211,7 +225,7 @@ async def _links(config: IngestConfig, names: list[str], transport: Transport) -
 
     A glob that matches none means its entry points, else all that it matches.
     """
-    shown_names = [url for url in names if not any(part.startswith((".", "_")) for part in url.split("/")[3:])]
+    shown_names = [url for url in names if not _is_hidden(url)]
     entries = [url for url in shown_names if name_of(url) in ENTRY_FILES]
     others = [url for url in shown_names if name_of(url) not in ENTRY_FILES]
     chosen = [url for url in others if _is_wanted(name_of(url), config.format)]

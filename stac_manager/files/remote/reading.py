@@ -23,7 +23,7 @@ from stac_manager.files.reading import in_thread
 from stac_manager.files.remote.addresses import STORES, located, name_of, scheme_of
 from stac_manager.files.remote.blocks import BLOCK_BYTES, RemoteFile, read_anywhere
 from stac_manager.files.remote.catalogs import Link
-from stac_manager.files.remote.entries import entries_of
+from stac_manager.files.remote.entries import entries_of, parts_at
 from stac_manager.files.remote.faults import RemoteError
 from stac_manager.files.remote.fetched import Fetched
 from stac_manager.files.remote.transport import Transport
@@ -149,7 +149,13 @@ class _Reader:
                     yield part
                 return
         except RemoteError as error:
-            self._failures.add(document.path, str(error))
+            parts_of_it = await parts_at(fetched.url, error, self._transport)
+            if not parts_of_it:
+                self._failures.add(document.path, str(error))
+            for url in parts_of_it:
+                async with owning(self.parts_of(Fetched(url, None, None, ranged=True, linked=url))) as parts:
+                    async for part in parts:
+                        yield part
             return
         ended = False
         while not ended:

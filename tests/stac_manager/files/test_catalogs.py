@@ -242,6 +242,9 @@ async def test_a_mirror_has_queries_in_its_names(write: Write, tmp_path: Path) -
         ("pages.json", {"links": [{"rel": "items", "href": "./pages.json"}]}),
         ("a.json", {}),
         ("x.json", {"assets": {"items": {"href": "x.json", "type": "application/geo+json", "roles": ["stac-items"]}}}),
+        ("x/1.json", {"assets": {"items": {"href": "x/1.json?sig=1", "roles": ["stac-items"]}}}),
+        ("x.json/1.json", {"links": [{"rel": "item", "href": "x.json"}]}),
+        ("x.ndjson/1.ndjson", {"links": [{"rel": "child", "href": "x.ndjson"}]}),
     ],
 )
 async def test_collections_without_links_to_items(

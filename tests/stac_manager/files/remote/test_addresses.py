@@ -138,9 +138,19 @@ def test_links_keep_their_order_and_odd_ones_are_named() -> None:
     ]  # fmt: skip
     assert [link.refused is None for link in found] == [True, True, True, False, False]
     assert [link.url for link in links_of({"links": links[-1:]}, BASE, BASE)] == ["https://example.com/a/b/all.ndjson"]
-    mirror = {"href": "items.parquet", "roles": ["stac-items"], "type": "application/vnd.apache.parquet"}
-    found = links_of({"links": [], "assets": {"thumbnail": {"href": "t.png"}, "mirror": mirror}}, BASE, BASE)
-    assert [link.url for link in found] == ["https://example.com/a/b/items.parquet"]
+    thumbnail = {"href": "t.png", "roles": ["thumbnail"], "type": "image/png"}
+    for held in (
+        {"href": "items", "roles": ["stac-items"], "type": "application/vnd.apache.parquet"},
+        {"href": "items.parquet?sig=1", "roles": ["stac-items"]},
+    ):
+        found = links_of({"links": [], "assets": {"thumbnail": thumbnail, "mirror": held}}, BASE, BASE)
+        assert [link.url for link in found] == [f"https://example.com/a/b/{held['href']}"]
+    for media, count in (
+        ("application/vnd.apache.parquet", 1),
+        ("application/x-ndjson", 1),
+        ("application/geo+json", 0),
+    ):
+        assert len(links_of({"links": [{"rel": "items", "href": "items", "type": media}]}, BASE, BASE)) == count
 
 
 @pytest.mark.parametrize(

@@ -177,6 +177,32 @@ def test_a_prefix_of_parts(store: dict[str, Any]) -> None:
     assert [each["id"] for each in fetch("s3://bucket/**/2.nd*", store)[0]] == ["p3"]
 
 
+def test_a_link_to_a_table_in_parts(store: dict[str, Any]) -> None:
+    """As the Planetary Computer keeps the Items of a Collection: an asset whose name is that of no object."""
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    client = boto3.client(
+        "s3", endpoint_url=store["endpoint"], region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
+    )
+    assets = {"items": {"href": "./items.parquet", "roles": ["stac-items"]}}
+    linked = json.loads(catalog(("child", "table/collection.json"), ("item", "gone.parquet"), ("item", "old.parquet")))
+    objects = {
+        "catalog.json": document(linked),
+        "table/collection.json": document({**linked, "links": [], "assets": assets}),
+    }
+    for name in ("table/items.parquet/1", "table/items.parquet/2", "table/items.parquet/_metadata", "old.parquet/x"):
+        written = pyarrow.BufferOutputStream()
+        parquet.write_table(pyarrow.table({"id": [name[-1]], "type": ["Feature"], "stac_version": ["1.0.0"]}), written)
+        objects[f"{name}.parquet"] = written.getvalue().to_pybytes()
+    objects["old.parquet/_delta_log/0.json"] = b"{}"
+    for key, body in objects.items():
+        client.put_object(Bucket="other-bucket", Key=f"tables/{key}", Body=body)
+    client.close()
+    for concurrency in (1, 8):
+        items, failures = fetch("s3://other-bucket/tables/catalog.json", store, concurrency=concurrency)
+        assert [each["id"] for each in items] == ["1", "2"]
+        assert failures == [f"s3://other-bucket/tables/{name}.parquet: not found (404)" for name in ("gone", "old")]
+
+
 @pytest.mark.parametrize(
     ("source", "expected", "notes"),
     [
