@@ -5,8 +5,9 @@ Pure: what happened and when goes in, a level and a delay come out. No clock, no
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from stac_manager.capacity import Capacity
 from stac_manager.climb import Climb
@@ -23,111 +24,87 @@ AUTO_CEILING = 64
 PROBES = 3
 
 
-class Limiter(Protocol):
-    """Says how many requests may be in flight and when the next may be sent, and is told how each one ended."""
+class Ended(NamedTuple):
+    """How a request ended.
+
+    Attributes:
+        outcome: What it ended with.
+        latency: Seconds from sending it to its end.
+        in_flight: How many requests were in flight until now, this one included.
+        now: Seconds on any clock that only goes forward.
+        beside: How many were in flight in the mean while this one was.
+        retry_after: How long a refusal asks to wait, in seconds.
+    """
+
+    outcome: Outcome
+    latency: float
+    in_flight: int
+    now: float
+    beside: float = 0.0
+    retry_after: float | None = None
+
+
+class Limiter(ABC):
+    """Says how many requests may be in flight and when the next may be sent, and is told how each one ended.
+
+    Attributes:
+        ceiling: The number that is never exceeded.
+        planned: The number to divide the work by.
+        quota: What the server says is left of its limit.
+    """
+
+    def __init__(self, ceiling: int, planned: int, capacity: Capacity) -> None:
+        self.ceiling, self.planned = ceiling, planned
+        self._capacity, self._lone, self.quota = capacity, LoneRefusals(), Quota()
 
     @property
+    @abstractmethod
     def level(self) -> int:
         """The number of requests that may be in flight now."""
-        ...
-
-    @property
-    def ceiling(self) -> int:
-        """The number that is never exceeded."""
-        ...
-
-    @property
-    def planned(self) -> int:
-        """The number to divide the work by."""
-        ...
 
     @property
     def calm(self) -> bool:
         """Whether no refusal holds the other requests back."""
-        ...
+        return self._lone.calm
 
     @property
     def crowded(self) -> bool:
         """Whether refusals may be for the number of those in flight: once one of them is answered, another may go."""
-        ...
-
-    @property
-    def quota(self) -> Quota:
-        """What the server says is left of its limit."""
-        ...
+        return False
 
     def delay(self, now: float) -> float:
         """Seconds to wait before another request may be sent."""
-        ...
+        return self.quota.delay(now)
 
     def sent(self, now: float) -> None:
         """Take note of a request that is sent."""
-        ...
+        self.quota.sent(now)
 
-    def observe(
-        self,
-        outcome: Outcome,
-        *,
-        latency: float,
-        in_flight: int,
-        now: float,
-        beside: float = 0.0,
-        retry_after: float | None = None,
-    ) -> None:
-        """Take note of how a request ended.
-
-        Args:
-            outcome: What it ended with.
-            latency: Seconds from sending it to its end.
-            in_flight: How many requests were in flight until now, this one included.
-            now: Seconds on any clock that only goes forward.
-            beside: How many were in flight in the mean while this one was.
-            retry_after: How long a refusal asks to wait, in seconds.
-        """
-        ...
+    @abstractmethod
+    def observe(self, ended: Ended) -> None:
+        """Take note of how a request ended."""
 
 
-class FixedLimiter:
+class FixedLimiter(Limiter):
     """The level that the user asked for, or as many as the server takes at once."""
 
-    crowded = False
-
     def __init__(self, level: int) -> None:
-        self.ceiling = self.planned = level
-        self._capacity, self._lone, self.quota = Capacity(any_wave=True), LoneRefusals(), Quota()
+        super().__init__(level, level, Capacity(any_wave=True))
 
     @property
     def level(self) -> int:
         return min(self.ceiling, self._capacity.most or self.ceiling)
 
-    @property
-    def calm(self) -> bool:
-        return self._lone.calm
-
-    def delay(self, now: float) -> float:
-        return self.quota.delay(now)
-
-    def sent(self, now: float) -> None:
-        self.quota.sent(now)
-
-    def observe(
-        self,
-        outcome: Outcome,
-        *,
-        latency: float,
-        in_flight: int,
-        now: float,
-        beside: float = 0.0,
-        retry_after: float | None = None,
-    ) -> None:
+    def observe(self, ended: Ended) -> None:
         """Learn how many the server takes at once; to any other wave of refusals the pause of all is the answer."""
-        if outcome == "refused":
-            self._lone.refused(now - latency, now)
-            self._capacity.refused(now - latency, now, in_flight)
-        elif outcome != "failed":
-            self._lone.passed(now - latency)
-            self._capacity.passed(now - latency, now, many=self._lone.many)
-        if in_flight == 1:
+        began, now = ended.now - ended.latency, ended.now
+        if ended.outcome == "refused":
+            self._lone.refused(began, now)
+            self._capacity.refused(began, now, ended.in_flight)
+        elif ended.outcome != "failed":
+            self._lone.passed(began)
+            self._capacity.passed(began, now, many=self._lone.many)
+        if ended.in_flight == 1:
             self._capacity.all_ended()
 
 
@@ -139,7 +116,7 @@ class _Crowd:
     probes: int = PROBES
 
 
-class AutoLimiter:
+class AutoLimiter(Limiter):
     """Finds the level by its throughput, and the rate from refusals.
 
     The start is that of TCP's slow start and of BBR (Cardwell et al., "BBR: Congestion-Based Congestion Control", ACM
@@ -160,9 +137,8 @@ class AutoLimiter:
     """
 
     def __init__(self, start: int = AUTO_START, ceiling: int = AUTO_CEILING) -> None:
-        self.ceiling = ceiling
-        self.planned = min(AUTO_START, ceiling)
-        self._rate, self._capacity, self._lone, self.quota = RateWindow(), Capacity(), LoneRefusals(), Quota()
+        super().__init__(ceiling, min(AUTO_START, ceiling), Capacity())
+        self._rate = RateWindow()
         self._climb = Climb(min(start, ceiling), ceiling)
         self._deaf_until = self._held_since = 0.0
         self._crowd = _Crowd()
@@ -175,39 +151,28 @@ class AutoLimiter:
         return min(self._climb.level if needed is None else needed, self._capacity.most or self.ceiling, self.ceiling)
 
     @property
-    def calm(self) -> bool:
-        return self._lone.calm
-
-    @property
     def crowded(self) -> bool:
         return self._rate.blocked and self._crowd.beside > 0
 
     def delay(self, now: float) -> float:
-        return max(self._rate.delay(now), self.quota.delay(now))
+        return max(self._rate.delay(now), super().delay(now))
 
     def sent(self, now: float) -> None:
+        super().sent(now)
         self._rate.sent(now)
         self._crowd.probes -= self._crowd.probes > 0
-        self.quota.sent(now)
 
-    def observe(
-        self,
-        outcome: Outcome,
-        *,
-        latency: float,
-        in_flight: int,
-        now: float,
-        beside: float = 0.0,
-        retry_after: float | None = None,
-    ) -> None:
-        began = now - latency
+    def observe(self, ended: Ended) -> None:
+        outcome, now = ended.outcome, ended.now
+        began = now - ended.latency
         if outcome in ("page", "other"):
             self._answered(began, now, page=outcome == "page")
         if outcome == "page":
-            at_once = max(in_flight, round(beside))
-            self._climb.page(latency, at_once, now, growing=self._rate.limit is None and not self.quota.binds)
+            at_once = max(ended.in_flight, round(ended.beside))
+            growing = self._rate.limit is None and not self.quota.binds
+            self._climb.page(ended.latency, at_once, now, growing=growing)
         elif outcome == "refused":
-            self._refused(began, in_flight, now, retry_after)
+            self._refused(began, ended.in_flight, now, ended.retry_after)
         elif outcome == "failed" and began >= self._deaf_until:
             self._deaf_until = now
             self._climb.back_off(now)

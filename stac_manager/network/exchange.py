@@ -16,7 +16,7 @@ import orjson
 from yarl import URL
 
 from stac_manager.exceptions import DataProcessingError
-from stac_manager.limiter import Limiter, Outcome
+from stac_manager.limiter import Ended, Limiter, Outcome
 from stac_manager.network import bodies
 from stac_manager.network.backoff import REFUSALS
 from stac_manager.network.carrier import Turn
@@ -225,8 +225,7 @@ class Wire:
     def _observe(
         self, outcome: Outcome, started: float, ended: float, in_flight: int, beside: float, says: float | None
     ) -> None:
-        latency = ended - started
-        self._limiter.observe(outcome, latency=latency, in_flight=in_flight, beside=beside, now=ended, retry_after=says)
+        self._limiter.observe(Ended(outcome, ended - started, in_flight, ended, beside, says))
         self._stats.concurrency = self._limiter.level
 
     async def read_what_is_there(self) -> None:

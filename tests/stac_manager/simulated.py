@@ -11,7 +11,7 @@ from itertools import count
 from math import ceil
 from typing import Any
 
-from stac_manager.limiter import Limiter
+from stac_manager.limiter import Ended, Limiter
 
 CALM_RETRY_SECONDS = 0.5
 
@@ -154,9 +154,7 @@ class Run:
             in_flight -= 1
             self.working -= kind in ("page", "other")
             says = float(ceil(wait or 0.0)) if kind == "refused" and self.server.says else None
-            self.limiter.observe(
-                kind, latency=self.now - began, in_flight=in_flight + 1, now=self.now, retry_after=says
-            )
+            self.limiter.observe(Ended(kind, self.now - began, in_flight + 1, self.now, retry_after=says))
             self.levels.append(self.limiter.level)
             if kind in ("refused", "failed"):
                 self.refusals += kind == "refused"

@@ -16,6 +16,7 @@ from stac_manager.limiter import (
     AUTO_CEILING,
     AUTO_START,
     AutoLimiter,
+    Ended,
     FixedLimiter,
     Limiter,
     Outcome,
@@ -184,7 +185,7 @@ def test_single_refusals_are_told_from_a_wave(outcomes: list[tuple[float, float,
         limiter: Limiter = made()
         limiter.sent(0.0)
         for began, now, passed in outcomes:
-            limiter.observe("page" if passed else "refused", latency=now - began, in_flight=5, now=now)
+            limiter.observe(Ended("page" if passed else "refused", latency=now - began, in_flight=5, now=now))
         assert limiter.calm is calm
 
 
@@ -221,7 +222,7 @@ def test_what_each_outcome_means(outcomes: list[Outcome], level: int) -> None:
         auto.sent(0.0)
     for number, outcome in enumerate(outcomes):
         now = 0.1 + number / 1000
-        auto.observe(outcome, latency=now, in_flight=AUTO_START, now=now)
+        auto.observe(Ended(outcome, latency=now, in_flight=AUTO_START, now=now))
     assert auto.level == level
 
 
@@ -244,15 +245,15 @@ def test_answers_beside_a_wave_of_refusals_let_others_go(
     auto = AutoLimiter()
     for _ in range(answered_before):
         auto.sent(0.0)
-        auto.observe("page", latency=0.1, in_flight=answered_before, now=0.1)
+        auto.observe(Ended("page", latency=0.1, in_flight=answered_before, now=0.1))
     for _ in range(20):
         auto.sent(1.0)
     for number in range(12):
-        auto.observe("refused", latency=0.01, in_flight=20 - number, now=1.01, retry_after=says)
+        auto.observe(Ended("refused", latency=0.01, in_flight=20 - number, now=1.01, retry_after=says))
     for _ in range(sent):
         auto.sent(1.1)
     if again:
-        auto.observe("refused", latency=0.01, in_flight=8, now=1.11)
+        auto.observe(Ended("refused", latency=0.01, in_flight=8, now=1.11))
     assert (auto.level, auto.crowded) == (level, crowded)
 
 
@@ -263,10 +264,10 @@ def test_requests_that_time_out_are_not_sent_again_and_again() -> None:
     for _ in range(2_000):
         now += 1.0
         if auto.level > 8:
-            auto.observe("failed", latency=0.5, in_flight=auto.level, now=now)
+            auto.observe(Ended("failed", latency=0.5, in_flight=auto.level, now=now))
             timed_out += 1
         else:
-            auto.observe("page", latency=0.5, in_flight=auto.level, now=now)
+            auto.observe(Ended("page", latency=0.5, in_flight=auto.level, now=now))
     assert timed_out <= 12
 
 
@@ -571,15 +572,15 @@ def test_a_wave_of_refusals_ends_where_nobody_is_in_flight_any_more() -> None:
     fixed = limiter(8)
     for second in (1.0, 2.0):  # two of eight are answered, and come together
         for refused in range(6):
-            fixed.observe("refused", latency=0.1, in_flight=8 - refused, now=second + 0.1)
+            fixed.observe(Ended("refused", latency=0.1, in_flight=8 - refused, now=second + 0.1))
         for in_flight in (2, 1):
-            fixed.observe("other", latency=0.5, in_flight=in_flight, beside=4.0, now=second + 0.5)
+            fixed.observe(Ended("other", latency=0.5, in_flight=in_flight, beside=4.0, now=second + 0.5))
     assert fixed.level == 2
 
 
 def test_the_option() -> None:
     fixed: Limiter = limiter(7)
     for outcome in ("page", "other", "refused", "failed"):
-        fixed.observe(outcome, latency=9.0, in_flight=7, now=9.0)
+        fixed.observe(Ended(outcome, latency=9.0, in_flight=7, now=9.0))
     assert (fixed.level, fixed.ceiling, fixed.planned, fixed.delay(9.0)) == (7, 7, 7, 0.0)
     assert isinstance(limiter("auto"), AutoLimiter)

@@ -14,7 +14,7 @@ from stac_manager.files.remote.faults import RemoteError
 from stac_manager.files.remote.fetched import Fetched, Listed, Store, Take
 from stac_manager.files.remote.http import HttpStore
 from stac_manager.files.remote.objects import ObjectStores
-from stac_manager.limiter import Outcome, limiter
+from stac_manager.limiter import Ended, Outcome, limiter
 from stac_manager.network.carrier import Carrier
 from stac_manager.network.connection import Connection
 from stac_manager.network.discreet import without
@@ -150,7 +150,7 @@ class Transport:
             raise
         finally:
             now = perf_counter()
-            self._limiter.observe(outcome, latency=now - started, in_flight=in_flight, now=now, retry_after=says)
+            self._limiter.observe(Ended(outcome, now - started, in_flight, now, retry_after=says))
             self._stats.concurrency = self._limiter.level
 
     def _given_up(self, error: RemoteError, tries: Tries) -> Exception:
