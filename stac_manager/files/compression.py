@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import zlib
+from functools import cache
 from typing import Any, Literal
 
 from stac_manager.files.formats import GZIP, ZSTD, magic
@@ -103,7 +104,7 @@ class Unpacked:
                     raise DamagedError(f"the {self._kind} data are cut off after {self._bytes_out:,} bytes of content")
                 given, self._waiting = self._waiting, b""
                 data = self._decoder.decompress(given, most)
-            except (zlib.error, _zstd().ZstdError) as error:
+            except (zlib.error, zstd().ZstdError) as error:
                 raise DamagedError(_why_not_unpacked(self._kind, str(error))) from None
             if self._decoder.eof:
                 self._waiting = self._decoder.unused_data
@@ -129,7 +130,7 @@ class Unpacked:
         if self._members and magic(head.ljust(4)) != self._kind and not _MAGIC[self._kind].startswith(head):
             raise DamagedError(f"behind the {self._kind} data are bytes that are no {self._kind}")
         self._members += 1
-        self._decoder = _Gzip() if self._kind == "gzip" else _zstd().ZstdDecompressor()
+        self._decoder = _Gzip() if self._kind == "gzip" else zstd().ZstdDecompressor()
         return True
 
     def _read(self) -> bool:
@@ -144,10 +145,11 @@ def _why_not_unpacked(kind: str, reason: str) -> str:
     return f"the {kind} data need {needed}; unpack them first" if needed else f"the {kind} data are damaged: {reason}"
 
 
-def _zstd() -> Any:
+@cache
+def zstd() -> Any:
     """Return the standard library's module, which Python has from 3.14 on, or its backport."""
     if sys.version_info >= (3, 14):
-        from compression import zstd
+        from compression import zstd as module
     else:
-        from backports import zstd
-    return zstd
+        from backports import zstd as module
+    return module

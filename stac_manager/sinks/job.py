@@ -24,7 +24,7 @@ from stac_manager.sinks.disk import Disk, disk_error
 from stac_manager.sinks.folder import Folder
 from stac_manager.sinks.layout import Layout
 from stac_manager.sinks.model import FAILURES_KEPT, Mark, PartRecord
-from stac_manager.sinks.ndjson import NdjsonPart, Part, ZstdNdjsonPart
+from stac_manager.sinks.ndjson import Part, part_of
 from stac_manager.sinks.sources import documents_of
 
 T = TypeVar("T")
@@ -211,7 +211,7 @@ def _open_part(layout: Layout, disk: Disk, path: Path, columns: bytes | None, te
         from stac_manager.sinks.geoparquet import GeoParquetPart
 
         return GeoParquetPart(disk, path, columns)
-    return (NdjsonPart if layout.format == "ndjson" else ZstdNdjsonPart)(disk, path, text_of)
+    return part_of(layout.format, disk, path, text_of)
 
 
 def _first(items: Iterable[Item], most: int | None, before: int) -> Iterable[Item]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from stac_manager.sinks.folder import Folder
 from stac_manager.sinks.model import PartRecord
-from stac_manager.sinks.ndjson import ZstdNdjsonPart
+from stac_manager.sinks.ndjson import part_of
 
 CHUNK_BYTES = 1 << 20
 
@@ -22,8 +22,8 @@ def join(folder: Folder, records: Sequence[PartRecord]) -> None:
         from stac_manager.sinks.geoparquet import copy, schema_of
 
         copy(disk, paths, temporary, schema_of(paths[0]) if paths else NO_ITEMS)
-    elif layout.format == "ndjson.zst" and not paths:
-        ZstdNdjsonPart(disk, temporary).finish()
+    elif not paths:
+        part_of(layout.format, disk, temporary).finish()
     else:
         with disk.create(temporary) as target:
             for path in paths:

@@ -18,7 +18,7 @@ from stac_manager.sinks.disk import Disk
 from stac_manager.sinks.folder import Folder
 from stac_manager.sinks.layout import Layout
 from stac_manager.sinks.model import Manifest, Mark, PartEntry, now
-from stac_manager.sinks.ndjson import NdjsonPart, ZstdNdjsonPart
+from stac_manager.sinks.ndjson import part_of
 from stac_manager.sinks.summing import unfound
 from stac_manager.sinks.verifying import identities, lines
 
@@ -155,7 +155,7 @@ def _kept(folder: Folder, part: PartEntry, keep: Sequence[bool]) -> PartEntry:
 
 
 def _filter_lines(disk: Disk, path: Path, temporary: Path, keep: Sequence[bool], layout: Layout) -> None:
-    part = (NdjsonPart if layout.format == "ndjson" else ZstdNdjsonPart)(disk, temporary)
+    part = part_of(layout.format, disk, temporary)
     try:
         part.write_texts(line.rstrip(b"\n") for line in compress(lines(path, layout.format), keep))
         part.finish()

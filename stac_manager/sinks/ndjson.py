@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
+from stac_manager.files.compression import zstd
 from stac_manager.protocols import Item
 from stac_manager.sinks.disk import Disk
+from stac_manager.sinks.model import Format
 from stac_manager.texts import text_of
 
 BUFFER_BYTES = 1 << 17
@@ -114,14 +114,12 @@ class ZstdNdjsonPart(NdjsonPart):
         super()._put([self._compressor.flush()])
 
 
-def open_zstd() -> Any:
-    """Return the module that speaks zstd: of the standard library, or its backport."""
-    name = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
-    return importlib.import_module(name)
+def part_of(format: Format, disk: Disk, path: Path, text_of: Callable[[Item], bytes] = text_of) -> NdjsonPart:
+    """Begin a part of NDJSON in a format."""
+    return (NdjsonPart if format == "ndjson" else ZstdNdjsonPart)(disk, path, text_of)
 
 
 def _compressor() -> Any:
-    zstd = open_zstd()
-    make: Callable[..., Any] = zstd.ZstdCompressor
-    parameter = zstd.CompressionParameter
-    return make(options={parameter.compression_level: ZSTD_LEVEL, parameter.checksum_flag: 1})
+    parameter = zstd().CompressionParameter
+    options = {parameter.compression_level: ZSTD_LEVEL, parameter.checksum_flag: 1}
+    return zstd().ZstdCompressor(options=options)

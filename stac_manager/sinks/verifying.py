@@ -13,10 +13,10 @@ import orjson
 
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
 from stac_manager.files.arrow import naming_damage
+from stac_manager.files.compression import zstd
 from stac_manager.sinks.folder import Folder
 from stac_manager.sinks.layout import MANIFEST, layout_of
 from stac_manager.sinks.model import Format
-from stac_manager.sinks.ndjson import open_zstd
 from stac_manager.words import many
 
 CHUNK_BYTES = 1 << 20
@@ -131,11 +131,10 @@ def lines(path: Path, format: Format) -> Iterator[bytes]:
         with open(path, "rb", buffering=CHUNK_BYTES) as file:
             yield from file
     else:
-        zstd = open_zstd()
         try:
-            with zstd.open(path, "rb") as file:
+            with zstd().open(path, "rb") as file:
                 yield from file
-        except (zstd.ZstdError, EOFError) as error:
+        except (zstd().ZstdError, EOFError) as error:
             raise ValueError(str(error)) from None
 
 
