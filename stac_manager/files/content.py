@@ -60,7 +60,11 @@ def _items_of_window(
     kind = _kind(window)
     if kind is None:
         return items_of_text(window, document, failures, decode)
-    inner = _unpacked(window, kind)
+    if kind == "parquet":
+        raise ParquetFoundError
+    inner, found = _within(window, kind)
+    if found is not None:
+        raise ParquetFoundError
     if document.format == "json":
         ended = False
         while not ended and inner.end <= SMALL_BYTES:
@@ -69,21 +73,6 @@ def _items_of_window(
             with closing(inner):
                 return items_of_json(inner.view[: inner.end], document, failures, decode)
     return items_of_text(inner, document, failures, decode)
-
-
-def _unpacked(window: Window, kind: Magic) -> Window:
-    """Return a window on what is compressed in another one.
-
-    Raises:
-        DamagedError: If that is compressed, too.
-        ParquetFoundError: If it is Parquet.
-    """
-    if kind == "parquet":
-        raise ParquetFoundError
-    inner, found = _within(window, kind)
-    if found is not None:
-        raise ParquetFoundError
-    return inner
 
 
 def _within(window: Window, kind: Literal["gzip", "zstd"]) -> tuple[Window, Magic | None]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from stac_manager.checks import short
 from stac_manager.exceptions import ConfigurationError
 from stac_manager.files.cql2 import SPATIAL, parsed, spatial
 from stac_manager.files.operators import ARITHMETIC, COMPARISONS, RELATIONS
@@ -58,7 +59,7 @@ def _compile(node: Any, names: set[str], level: int) -> Value:
     name = node.get("op")
     arguments = node.get("args")
     if not isinstance(name, str) or not isinstance(arguments, list):
-        raise ConfigurationError(f"option 'filter': not CQL2: {_short(node)}")
+        raise ConfigurationError(f"option 'filter': not CQL2: {short(node)}")
     if name in SPATIAL:
         return spatial(node, names)
     found = _OPERATORS.get(name.lower())
@@ -68,11 +69,6 @@ def _compile(node: Any, names: set[str], level: int) -> Value:
     if count is not None and len(arguments) != count:
         raise ConfigurationError(f"option 'filter': {name!r} takes {count} arguments, not {len(arguments)}")
     return compile_operator(name.lower(), arguments, names, level + 1)
-
-
-def _short(node: Any) -> str:
-    text = repr(node)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _known(moment: int | None, text: str) -> int:

@@ -12,11 +12,10 @@ from typing import Any
 
 import orjson
 
+from stac_manager.checks import ITEM_MEMBERS
 from stac_manager.files.projections import projection_of
 
-ITEM_MEMBERS = frozenset(
-    ("type", "stac_version", "stac_extensions", "id", "geometry", "bbox", "collection", "links", "assets")
-)
+ITEM_COLUMNS = frozenset(ITEM_MEMBERS) - {"properties"}
 """The columns of stac-geoparquet that are no properties."""
 GEOMETRY_NAMES = ("geometry", "proj:geometry")
 """Hold geometries by their names, also where no metadata say so."""
@@ -103,7 +102,7 @@ def _index_columns(pandas: Mapping[str, Any], columns: list[str]) -> set[str]:
     return {
         name
         for name in columns
-        if (name in named and name not in ITEM_MEMBERS | _COMMON and ":" not in name) or _UNNAMED_INDEX.fullmatch(name)
+        if (name in named and name not in ITEM_COLUMNS | _COMMON and ":" not in name) or _UNNAMED_INDEX.fullmatch(name)
     }
 
 

@@ -7,12 +7,11 @@ from typing import Any
 
 import orjson
 
+from stac_manager.checks import ITEM_MEMBERS
 from stac_manager.texts import SIGN, may_have_large
 
 LIMIT = float(2**63)
-_NO_NUMBERS = frozenset(
-    ("type", "stac_version", "stac_extensions", "geometry", "bbox", "properties", "links", "assets", "collection", "id")
-)
+_NO_NUMBERS = frozenset(ITEM_MEMBERS)
 """Members of an item that are no number themselves."""
 MOST_DEPTH = 16
 

@@ -21,7 +21,7 @@ from stac_manager.files.columns import Converters, after, is_json, nullable
 from stac_manager.files.filters import EVERYTHING, Filters
 from stac_manager.files.footers import Footer, large_footer
 from stac_manager.files.geometries import NATIVE_TYPES, SERIALIZED, geojson, native_form, native_geometries
-from stac_manager.files.geoparquet import ITEM_MEMBERS, Layout, layout_of
+from stac_manager.files.geoparquet import ITEM_COLUMNS, Layout, layout_of
 from stac_manager.files.objects import Array, Convert, Member, fields, is_variant, objects
 from stac_manager.files.pushdown import may_match
 from stac_manager.files.row_groups import BadRow, check_rows, decoded, rows_of_groups, runs
@@ -153,11 +153,11 @@ class _Rows:
                 continue
             if field.name in native:
                 member = Member(name, native[field.name], name == "geometry")
-            elif self._nested or name in ITEM_MEMBERS:
+            elif self._nested or name in ITEM_COLUMNS:
                 member = self._item_member(field, name)
             else:
                 member = self._converters.member(field, nullable_names)
-            (self._of_item if self._nested or name in ITEM_MEMBERS else self._of_properties).append((index, member))
+            (self._of_item if self._nested or name in ITEM_COLUMNS else self._of_properties).append((index, member))
 
     def of_batch(self, batch: Any) -> Iterator[object]:
         """Return what decodes the rows of `batch`, one by one."""
