@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import closing
 from functools import partial
 from typing import cast, get_args
@@ -24,7 +24,7 @@ from stac_manager.files.filters import filters_of
 from stac_manager.files.formats import Document, Format
 from stac_manager.files.opening import TOO_MANY_OPEN, open_file
 from stac_manager.files.reading import kept_by, read_documents
-from stac_manager.files.shares import Share, cut
+from stac_manager.files.shares import Share, cut, together
 from stac_manager.files.window import Window, reader_of
 from stac_manager.owning import owning
 from stac_manager.plan import Document as PlannedDocument
@@ -59,7 +59,8 @@ def _plan(config: IngestConfig, partition_items: int) -> Plan:
     unread = _Unread()
     documents = discover(config, unread, notes)
     try:
-        partitions = tuple(_divided(documents, partition_items))
+        looked_at = (_looked_at(document, partition_items) for document in documents)
+        partitions = tuple(together(looked_at, partition_items))
     except OSError as error:
         raise DataProcessingError(f"{config.source}: cannot be planned: {error.strerror}") from error
     rows = [partition.estimate for partition in partitions if isinstance(partition, RowGroups)]
@@ -79,27 +80,6 @@ class _Unread(FailureCollector):
     def add(self, source: str, reason: str, *, line: int | None = None) -> None:
         super().add(source, reason, line=line)
         self.documents.append(PlannedDocument(source, "json", problem=reason))
-
-
-def _divided(documents: Iterable[Document], partition_items: int) -> Iterator[Partition]:
-    waiting: list[PlannedDocument] = []
-    weight = 0
-    for document in documents:
-        found = _looked_at(document, partition_items)
-        if isinstance(found, list):
-            if waiting:
-                yield Documents(tuple(waiting), estimate=weight)
-            waiting, weight = [], 0
-            yield from found
-            continue
-        planned, items = found
-        if waiting and weight + items > partition_items:
-            yield Documents(tuple(waiting), estimate=weight)
-            waiting, weight = [], 0
-        waiting.append(planned)
-        weight += items
-    if waiting:
-        yield Documents(tuple(waiting), estimate=weight)
 
 
 def _looked_at(document: Document, partition_items: int) -> list[Partition] | Share:

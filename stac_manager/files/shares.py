@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from io import RawIOBase
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import BinaryIO, TypeAlias
 
 from stac_manager.files import formats
@@ -13,7 +14,7 @@ from stac_manager.files.compression import Unpacked
 from stac_manager.files.formats import HEAD_BYTES, magic, why_not_text
 from stac_manager.files.lines import FIRST_VALUE_BYTES, has_lines, last_beginning_over_lines
 from stac_manager.files.window import ReadAt, Window, bytes_between, line_from
-from stac_manager.plan import Document, Lines, Partition, RowGroups
+from stac_manager.plan import Document, Documents, Lines, Partition, RowGroups
 
 LINES_LOOKED_AT = 20
 PIECE_BYTES = 1_024
@@ -28,6 +29,25 @@ Share: TypeAlias = tuple[Document, int]
 def items_in(size: int) -> int:
     """Return how many items a document of this size is taken to hold."""
     return max(size // MEMBER_BYTES, 1)
+
+
+def together(
+    found: Iterable[list[Partition] | Share], partition_items: int, most: int = sys.maxsize, *, estimated: bool = True
+) -> Iterator[Partition]:
+    """Put files that are read as a whole together to partitions of about so many items, `most` files at the most,
+    between the partitions of those that are cut."""
+    waiting: list[Document] = []
+    weight = 0
+    for each in chain(found, ([],)):
+        document, items = (None, 0) if isinstance(each, list) else each
+        if waiting and (document is None or weight + items > partition_items or len(waiting) == most):
+            yield Documents(tuple(waiting), estimate=weight if estimated else None)
+            waiting, weight = [], 0
+        if document is not None:
+            waiting.append(document)
+            weight += items
+        elif isinstance(each, list):
+            yield from each
 
 
 def bytes_a_line(window: Window) -> int:

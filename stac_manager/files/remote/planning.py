@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -20,7 +19,7 @@ from stac_manager.files.remote.faults import RemoteError
 from stac_manager.files.remote.fetched import Listed
 from stac_manager.files.remote.reading import at_its_place, format_by_name
 from stac_manager.files.remote.transport import Transport
-from stac_manager.files.shares import cut, items_in
+from stac_manager.files.shares import cut, items_in, together
 from stac_manager.files.window import Window
 from stac_manager.plan import Document as PlannedDocument
 from stac_manager.plan import Documents, Partition, Plan, RowGroups
@@ -65,7 +64,8 @@ async def plan(config: IngestConfig, partition_items: int) -> Plan:
             cut = {place: look.result() for place, look in zip(large, looks, strict=True)}
     finally:
         await transport.close()
-    partitions = tuple(_in_order(documents, cut, partition_items))
+    found = (cut.get(place) or (each, items_in(each.size or 0)) for place, each in enumerate(documents))
+    partitions = tuple(together(found, partition_items, PARTITION_DOCUMENTS, estimated=False))
     rows = [each.estimate or 0 for each in partitions if isinstance(each, RowGroups)]
     counted = sum(rows) if rows and len(rows) == len(partitions) else None
     return Plan(shown(config.source), "document", partitions, counted, tuple(notes))
@@ -90,24 +90,6 @@ def _planned(path: str, form: Format, listed: Listed | None) -> PlannedDocument:
 
 def _may_be_large(url: str, listed: dict[str, Listed], *, alone: bool) -> bool:
     return is_data(url) and (listed[url].size > BLOCK_BYTES if url in listed else alone)
-
-
-def _in_order(
-    documents: Sequence[PlannedDocument], cut: dict[int, list[Partition]], partition_items: int
-) -> Iterator[Partition]:
-    waiting: list[PlannedDocument] = []
-    weight = 0
-    for place, document in enumerate(documents):
-        found, items = cut.get(place), items_in(document.size or 0)
-        if waiting and (found or weight + items > partition_items or len(waiting) == PARTITION_DOCUMENTS):
-            yield Documents(tuple(waiting))
-            waiting, weight = [], 0
-        if not found:
-            waiting.append(document)
-            weight += items
-        yield from found or ()
-    if waiting:
-        yield Documents(tuple(waiting))
 
 
 async def _cut(
