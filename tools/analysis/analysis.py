@@ -6,7 +6,19 @@ from functools import cached_property
 from typing import Any, Literal
 
 from .bottleneck import bottleneck_of, ceiling_of
-from .model import ENOUGH_SAMPLES, MODEST, SIGNIFICANT, Concurrency, DataSet, Effect, Level, Report, counted, fastest
+from .model import (
+    ENOUGH_SAMPLES,
+    MODEST,
+    PAYING_GAIN,
+    SIGNIFICANT,
+    Concurrency,
+    DataSet,
+    Effect,
+    Level,
+    Report,
+    counted,
+    fastest,
+)
 from .scaling import fit
 from .usage import Usage
 from .words import details_of, lines_of
@@ -101,6 +113,8 @@ class Analysis:
         """
         base, top, usable = self.data_set.baseline, self.best, self.allowed
         one = base if base in usable else None
+        if self.data_set.refused and usable == (base,) and not self.differing_items:
+            return one
         if self.effect == "none" or (self.effect == "inconclusive" and self.bottleneck == "cpu"):
             return one
         if top is None or (self.effect not in ("significant", "modest") and base is not None):
@@ -116,6 +130,15 @@ class Analysis:
             small = paying if top in paying else small
         smallest = (level for place, level in enumerate(small, 1) if not any(x.pays(level) for x in small[place:]))
         return next(smallest, one)
+
+    @cached_property
+    def rivals(self) -> tuple[Level, ...]:
+        """The levels whose median is better than the default's by enough, which the samples do not show."""
+        default = self.default
+        if default is None or default is self.data_set.baseline:
+            return ()
+        better = (x for x in self.compared if x in self.allowed and x.gain_over(default) >= PAYING_GAIN)
+        return tuple(x for x in better if not default.is_slower(x) and not x.is_dear(default))
 
     @property
     def one(self) -> Usage | None:

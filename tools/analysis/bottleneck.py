@@ -6,7 +6,7 @@ something that serves one at a time. How busy the CPU was tells the two apart.
 
 from typing import Literal
 
-from .model import MODEST, PAYING_GAIN, SIGNIFICANT, DataSet, Effect, Level, counted
+from .model import MODEST, PAYING_GAIN, SIGNIFICANT, DataSet, Effect, Level, Usage, counted
 
 CPU_BOUND_BUSY = 1 / MODEST  # busier, and one thread cannot get a speedup worth having (Amdahl's law)
 IDLE_BUSY = 1 / SIGNIFICANT  # less busy, and it could get a significant one
@@ -29,15 +29,13 @@ def bottleneck_of(data_set: DataSet, effect: Effect, top: Level | None) -> Bottl
         return "unknown"
     if one is not None and one.busy >= CPU_BOUND_BUSY:
         return "cpu"
-    if effect == "unknown":  # of one worker alone
-        return "waiting" if one is not None and one.busy < IDLE_BUSY else "mixed"
-    if effect == "inconclusive":
-        return "inconclusive"
+    if effect in ("unknown", "inconclusive"):
+        return _of_one_worker(one) or "inconclusive"
     if hindered(data_set) is not None:
         return "contention"
     few = too_few_tasks(data_set)
-    if few is not None and few[0] < 2:
-        return "unknown"  # one page: more workers could not have been faster
+    if few is not None and few[0] < 2:  # one page: more workers could not have been faster
+        return _of_one_worker(one) or "unknown"
     if effect == "none":
         # Without CPU times the CPU is the likelier. On a crowded machine workers that wait for it are no faster either.
         return "cpu" if one is None else "unknown" if one.crowded else "serialised"
@@ -53,6 +51,13 @@ def bottleneck_of(data_set: DataSet, effect: Effect, top: Level | None) -> Bottl
         return "waiting"
     # One worker waits for the most part, and no few tasks explain that more gain so little: something holds them up.
     return "limited" if top.usage is not None and top.usage.busy < HALF_BUSY else "mixed"
+
+
+def _of_one_worker(one: Usage | None) -> Bottleneck | None:
+    """What it shows by itself, where more workers show nothing; None where that was not recorded, or beside others."""
+    if one is None or one.crowded:
+        return None
+    return "waiting" if one.busy < IDLE_BUSY else "mixed"
 
 
 def _is_ideal(level: Level | None) -> bool:
@@ -118,7 +123,7 @@ def bottleneck_in_words(found: Bottleneck, waiting: str, rate_limited: bool) -> 
         "waiting": waiting,
         "cpu": "the CPU",
         "mixed": f"partly {waiting}, partly the CPU",
-        "serialised": "a serial resource, such as a lock or a server that handles one request at a time",
+        "serialised": "a serial resource: the bandwidth, a lock, or a server that handles one request at a time",
         "limited": "the server's rate limit" if rate_limited else "a limit outside this process, not the CPU",
         "contention": "contention between workers",
         "inconclusive": "inconclusive, the samples are too noisy",

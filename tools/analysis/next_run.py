@@ -38,7 +38,8 @@ def next_run(found: Analysis) -> tuple[str, str] | None:
         levels = [1, 2, 4] if WORKERS in (data_set.command or "") else [1, 5, 10]
         return _again(data_set, "Measure more levels", concurrency=levels)
     quiet = " on a quiet machine" if any(x.usage and x.usage.crowded for x in measured) else ""
-    is_open = found.effect == "inconclusive" or found.uncertain or (found.effect == "unknown" and found.default is None)
+    is_unknown = found.effect == "unknown" and found.default is None
+    is_open = is_unknown or found.effect == "inconclusive" or found.uncertain or found.rivals
     if quiet and (found.quality == "enough" or not is_open):
         return _again(data_set, f"Measure again{quiet}")
     if is_open:

@@ -95,6 +95,8 @@ def _why_one(found: Analysis) -> str:
 def _beside_the_best(found: Analysis, default: Level) -> str:
     """Why the default is not the best level, or not the one with the shortest time in the table."""
     top = found.best
+    if found.rivals:
+        return f"; the samples do not tell whether {_are(found.rivals)} faster"
     if top is None or top is default:
         return ""
     if top in found.data_set.refused:
@@ -202,7 +204,9 @@ def cautions_of(found: Analysis) -> tuple[str, ...]:
     is_wide = found.compared and found.quality == "few samples"
     text = [
         failed and f"{named(failed)} failed",
-        crowded and "the machine was busy with other work" + (len(crowded) < len(measured)) * f" at {named(crowded)}",
+        crowded
+        and "the CPU was not always free (other work, or a quota)"
+        + (len(crowded) < len(measured)) * f" at {named(crowded)}",
         few and f"only {few[0]:g} {part}{'s' * (few[0] != 1)} to share, too few for {named(few[1].values())}",
         is_wide and f"only {sample_counts(measured)}, so the intervals are wide",
         found.best

@@ -86,7 +86,8 @@ IDLE, HALF, BUSY = 0.05, 0.5, 0.97
          "modest", "contention", 4, 4),
         # Noise is no verdict, but the CPU may know better than the clock.
         (data_set(level(1, 1.3, 0.3, noise=0.3), level(5, 1.0, 0.3, noise=0.3)),
-         "inconclusive", "inconclusive", None, None),
+         "inconclusive", "waiting", None, None),
+        (data_set(level(1, 1.3, noise=0.3), level(5, 1.0, noise=0.3)), "inconclusive", "inconclusive", None, None),
         (data_set(level(1, 1.3, BUSY, noise=0.3), level(5, 1.0, BUSY, noise=0.3)), "inconclusive", "cpu", None, 1),
         # Without CPU times: from the speedup alone.
         (timed({1: 5.0, 10: 1.0}), "significant", "waiting", 10, 10),
@@ -94,12 +95,20 @@ IDLE, HALF, BUSY = 0.05, 0.5, 0.97
         (timed({1: 2.0, 2: 1.05}), "modest", "waiting", 2, 2),
         (timed({1: 4.0, "4 processes": 1.1}), "significant", "unknown", "4 processes", "4 processes"),
         # With one page to share, nothing could have been faster.
-        (data_set(*(level(n, 1.0, IDLE, tasks=1) for n in (1, 5))), "none", "unknown", 1, 1),
+        (data_set(*(level(n, 1.0, IDLE, tasks=1) for n in (1, 5))), "none", "waiting", 1, 1),
+        (data_set(*(level(n, 1.0, HALF, tasks=1) for n in (1, 5))), "none", "mixed", 1, 1),
+        (data_set(*(level(n, 1.0, 0.2, queue_seconds=0.5, tasks=1) for n in (1, 5))), "none", "unknown", 1, 1),
         # A server that refuses is a limit on the rate, and no level at which it refused is recommended, nor one above.
         (data_set(level(1, 8, IDLE, refusals=0), level(5, 4, IDLE, refusals=6), level(10, 2, IDLE), kind="api"),
          "significant", "limited", 10, 1),
         (data_set(level(1, 8, IDLE), level(2, 4, IDLE), level(5, 2, IDLE, refusals=1)), "significant", "limited", 5, 2),
         (data_set(level(1, 8, IDLE, refusals=1), level(5, 2, IDLE, refusals=6)), "significant", "limited", 5, None),
+        # It leaves 1 worker, whatever the samples of the others tell.
+        (data_set(level(1, 1.7, IDLE), *(level(n, 1.7, IDLE, noise=0.3, refusals=n) for n in (2, 5))),
+         "inconclusive", "limited", None, 1),
+        (data_set(*(level(n, 2.0, IDLE, count=1, refusals=n - 1) for n in (1, 2))), "unknown", "limited", None, 1),
+        (data_set(*(level(n, 2.0, IDLE, items=9 + n, refusals=n - 1) for n in (1, 2))),
+         "unknown", "limited", None, None),
         # What orders nothing: one sample, no spread, other items, no baseline, one level, none.
         (data_set(level(1, 9.0, IDLE, count=1), level(5, 1.0, IDLE, count=1)), "unknown", "waiting", None, None),
         (data_set(level(1, 9.0, 1.0, count=1), level(5, 9.0, 1.0, count=1)), "unknown", "cpu", None, None),
@@ -160,14 +169,14 @@ def throttled() -> DataSet:
             data_set(level(1, 1.1, HALF), level(5, 1.0, HALF)),
             "Use 1 worker: 5 workers are only 10 % faster\n"
             "Best Performance: 5 workers with 1.1x speedup\n"
-            "Bottleneck: a serial resource, such as a lock or a server that handles one request at a time (1 worker "
-            "keeps the CPU busy 50 % of the time)",
+            "Bottleneck: a serial resource: the bandwidth, a lock, or a server that handles one request at a time (1 "
+            "worker keeps the CPU busy 50 % of the time)",
         ),
         (
             data_set(level(1, 1.3, 0.3, noise=0.3), level(5, 1.0, 0.3, noise=0.3), command=PROGRAM),
             "No advice yet: the samples are too noisy to judge (5 workers: 0.59x to 2.89x)\n"
             "Best Performance: too noisy to judge\n"
-            "Bottleneck: inconclusive, the samples are too noisy (1 worker keeps the CPU busy 30 % of the time)\n"
+            "Bottleneck: waiting for the disk (1 worker keeps the CPU busy 30 % of the time)\n"
             f"Next: Repeat each level: {PROGRAM} --repeat 10",
         ),
         (
@@ -176,6 +185,14 @@ def throttled() -> DataSet:
             "Best Performance: not judged\n"
             "Bottleneck: unknown\n"
             f"Next: Repeat each level: {PROGRAM} --repeat 5",
+        ),
+        (
+            data_set(level(1, 2.4), level(5, 0.6, count=3), level(10, 0.45, noise=0.25, count=3), command=PROGRAM),
+            "Use 5 workers: 4.0x the throughput of 1 worker; the samples do not tell whether 10 workers are faster\n"
+            "Best Performance: 5 workers with 4.0x speedup (10 workers are not measurably faster)\n"
+            "Bottleneck: waiting for the disk (from the speedup alone)\n"
+            "Note: only 3 to 5 samples a level, so the intervals are wide\n"
+            f"Next: Repeat each level: {PROGRAM} --repeat 10",
         ),
         (
             # A polite run of somebody else's API.
@@ -255,7 +272,7 @@ def throttled() -> DataSet:
             "Use 1 worker: more workers are not measurably faster\n"
             "Best Performance: 1 worker (sequential), nothing is faster\n"
             "Bottleneck: unknown\n"
-            "Note: the machine was busy with other work\n"
+            "Note: the CPU was not always free (other work, or a quota)\n"
             f"Next: Measure again on a quiet machine: {PROGRAM}",
         ),
         (  # more runs beside other work are no better
@@ -263,7 +280,7 @@ def throttled() -> DataSet:
             "No advice yet: the samples are too noisy to judge (5 workers: 0.45x to 2.22x)\n"
             "Best Performance: too noisy to judge\n"
             "Bottleneck: inconclusive, the samples are too noisy (1 worker keeps the CPU busy 40 % of the time)\n"
-            "Note: the machine was busy with other work\n"
+            "Note: the CPU was not always free (other work, or a quota)\n"
             f"Next: Measure again on a quiet machine: {PROGRAM}",
         ),
         (
