@@ -11,7 +11,6 @@ import pytest
 from simulated import Run, Server
 from support import THOROUGH
 
-from stac_manager.capacity import FIRST_ROUNDS, Capacity
 from stac_manager.limiter import (
     AUTO_CEILING,
     AUTO_START,
@@ -22,8 +21,9 @@ from stac_manager.limiter import (
     Outcome,
     limiter,
 )
-from stac_manager.quota import Quota
-from stac_manager.rate import AUTO_FLOOR, LoneRefusals, RateWindow
+from stac_manager.limiter.capacity import FIRST_ROUNDS, Capacity
+from stac_manager.limiter.quota import Quota
+from stac_manager.limiter.rate import AUTO_FLOOR, LoneRefusals, RateWindow
 
 FIXED = (1, 2, 5, 10, 20)
 Latency = Callable[[random.Random], float]

@@ -1,11 +1,11 @@
-"""The level with the highest throughput, found by trying. Pure, as `limiter` is."""
+"""The level with the highest throughput, found by trying. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil
 
-from stac_manager.rate import AUTO_FLOOR
+from stac_manager.limiter.rate import AUTO_FLOOR
 
 # So many full pages raise the level by one at first: by half in a round.
 PAGES_A_STEP = 2

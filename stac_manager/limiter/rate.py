@@ -1,4 +1,4 @@
-"""What a server's refusals tell: how many requests it takes in so many seconds, or at once. Pure, as `limiter` is."""
+"""What a server's refusals tell: how many requests it takes in so many seconds, or at once. Pure."""
 
 from __future__ import annotations
 

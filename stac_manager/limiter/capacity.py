@@ -1,4 +1,4 @@
-"""What a server's refusals tell of how many requests it takes at once. Pure, as `limiter` is."""
+"""What a server's refusals tell of how many requests it takes at once. Pure."""
 
 from __future__ import annotations
 

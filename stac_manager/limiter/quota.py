@@ -1,4 +1,4 @@
-"""What a server says is left of its limit on requests, in headers. Pure, as `limiter` is."""
+"""What a server says is left of its limit on requests, in headers. Pure."""
 
 from __future__ import annotations
 

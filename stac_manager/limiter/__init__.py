@@ -9,10 +9,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
-from stac_manager.capacity import Capacity
-from stac_manager.climb import Climb
-from stac_manager.quota import Quota
-from stac_manager.rate import LoneRefusals, RateWindow
+from stac_manager.limiter.capacity import Capacity
+from stac_manager.limiter.climb import Climb
+from stac_manager.limiter.quota import Quota
+from stac_manager.limiter.rate import LoneRefusals, RateWindow
 
 Outcome: TypeAlias = Literal["page", "other", "refused", "failed"]
 """A full page of a search; any other answer; a refusal, as a 429 is; no answer in time."""
