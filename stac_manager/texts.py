@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import marshal
 import sys
+import threading
 from typing import Any, NoReturn
 
 import orjson
@@ -21,6 +22,7 @@ _EXPONENT = orjson.dumps(1e300)[1:-3]
 """Is in every double from 1e16 on that orjson writes: `e+`, or `e`."""
 SIGN = _EXPONENT[-1]
 """To look for one byte, given as a number, is much faster."""
+_alone = threading.Lock()
 
 
 class Thin(dict[str, Any]):
@@ -87,7 +89,9 @@ def text_of(item: Item) -> bytes:
         return item.text
     try:
         return orjson.dumps(item)
-    except TypeError:  # it reads deeper than it writes, as Python's own limit is without this
+    except TypeError:  # it reads deeper than it writes
+        pass
+    with _alone:  # Python 3.11 has one limit for all threads: each would put back what another has raised
         limit = sys.getrecursionlimit()
         sys.setrecursionlimit(max(limit, DEEPEST))
         try:
