@@ -18,6 +18,7 @@ from stac_manager.context import FailureCollector
 from stac_manager.fields import WHOLE, Decode
 from stac_manager.files.broken import MOST_FAILURES, DocumentFailures, HopelessError
 from stac_manager.files.formats import BOM, HEAD_BYTES, RECORD_SEPARATOR, Document, why_not_text
+from stac_manager.files.guesses import Links
 from stac_manager.files.lines import (
     AROUND_VALUES,
     FIRST_VALUE_BYTES,
@@ -32,7 +33,6 @@ from stac_manager.files.lines import (
 )
 from stac_manager.files.numbers import exact, exact_if_large, has_large_number
 from stac_manager.files.opening import failure_if_unreadable
-from stac_manager.files.plain_members import Links
 from stac_manager.files.values import members_of, members_of_values
 from stac_manager.files.window import Window
 from stac_manager.following import next_of

@@ -1,8 +1,21 @@
-"""Where the next member of an array may begin: what stands between two members."""
+"""What is quickly told: where the next member of an array may begin, and which of an object matter to nobody."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+import orjson
+
+from stac_manager.files.window import Window
+from stac_manager.pieces import LEAF, Pause
+
+_NAME = rb'"(?!(?:type|features|links)")[^"\\\x00-\x1f]*+"[ \t\r\n]*+:[ \t\r\n]*+'
+_SCALAR = rb'"[^"\\\x00-\x1f]*+"|[-+.\dEe]++|true|false|null'
+_PLAIN = re.compile(
+    rb"(?:" + _NAME + rb"(?:" + _SCALAR + rb"|" + LEAF + rb")[ \t\r\n]*+,[ \t\r\n]*+){1,1000}", re.DOTALL
+)
+"""Members of an object, with the commas behind them, that are neither its type, its links nor its features."""
 
 
 @dataclass(frozen=True)
@@ -22,3 +35,25 @@ class Guess:
             back = separator.index(b"\n")
             return cls(separator, b"\n", back, len(separator) - back - 1)
         return cls(separator, b"}" + separator + beginning, -1, 0)
+
+
+@dataclass(frozen=True)
+class Links(Pause):
+    """Comes behind the features of an object: its member `links`."""
+
+    found: object
+
+
+def behind_plain_members(window: Window, at: int) -> int | None:
+    """Return where the members of an object end that begin at a byte, as far as they are easily told.
+
+    None where they look like members, and are none.
+    """
+    found = _PLAIN.match(window.buffer, at, window.end)
+    if found is None:
+        return at
+    try:
+        orjson.loads(b"{%b}" % found[0].rstrip(b", \t\r\n"))
+    except orjson.JSONDecodeError:
+        return None
+    return found.end()

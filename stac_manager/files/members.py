@@ -18,9 +18,8 @@ from typing import Any, NoReturn
 import orjson
 
 from stac_manager.broken import NOT_UTF8, BrokenMember, NotJSONError, instead, why_not_json
-from stac_manager.files.guesses import Guess
+from stac_manager.files.guesses import Guess, Links, behind_plain_members
 from stac_manager.files.numbers import exact_if_large
-from stac_manager.files.plain_members import Links, behind_plain_members
 from stac_manager.files.window import WHITE, Window
 from stac_manager.pieces import SHOWN_BYTES, BrokenPieceError, Pause, Whole, in_pieces
 

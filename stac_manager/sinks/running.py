@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from stac_manager.sinks.disk import Disk
 from stac_manager.sinks.engine import Engine, Outcome, Shared, StartedAhead, in_process
 from stac_manager.sinks.folder import Folder, Header
 from stac_manager.sinks.model import Manifest, PartRecord
+from stac_manager.sinks.ndjson import part_of
 from stac_manager.sinks.request import Request, plan_of_source
 from stac_manager.sinks.sources import check_apart, check_unchanged, place
 from stac_manager.sinks.summing import difference, manifest_for
@@ -23,6 +25,7 @@ from stac_manager.sinks.summing import difference, manifest_for
 FAILURES_IN_A_ROW = 3
 """So many partitions may fail one after another, and as many as there are workers, before a run gives up."""
 FAILURES_NAMED = 5
+CHUNK_BYTES = 1 << 20
 FIRST_SHARE = 0.1
 """Of a run: as long as no more is done, it is refused where one file will be too large, and has to start over."""
 
@@ -201,9 +204,7 @@ class Run:
         if self.layout.format == "geoparquet":
             ordered = self._with_one_schema(ordered)
         if self.layout.file:
-            from stac_manager.sinks.joining import join
-
-            join(self.folder, ordered)
+            _join(self.folder, ordered)
         manifest = manifest_for(self.request, plan, ordered, self.folder.began())
         self.folder.write_manifest(manifest)
         return manifest
@@ -217,6 +218,28 @@ class Run:
                 changed[name] = replace(changed[name], bytes=size)
                 self.folder.note(changed[name])
         return [changed[record.file] if record.file else record for record in records]
+
+
+def _join(folder: Folder, records: Sequence[PartRecord]) -> None:
+    """Write the parts one after another into DEST, which appears under its name when it is whole."""
+    layout, disk = folder.layout, folder.disk
+    paths = [layout.parts / record.file for record in records if record.file]
+    temporary = layout.temporary / layout.dest.name
+    if layout.format == "geoparquet":
+        from stac_manager.sinks.arrow import NO_ITEMS
+        from stac_manager.sinks.geoparquet import copy, schema_of
+
+        copy(disk, paths, temporary, schema_of(paths[0]) if paths else NO_ITEMS)
+    elif not paths:
+        part_of(layout.format, disk, temporary).finish()
+    else:
+        with disk.create(temporary) as target:
+            for path in paths:
+                with open(path, "rb") as source:
+                    shutil.copyfileobj(source, target, CHUNK_BYTES)
+    with open(temporary, "r+b") as written:
+        disk.sync(written)
+    disk.rename(temporary, layout.dest)
 
 
 def _failure(dest: Path, failed: Sequence[Outcome], partitions: int, done: int) -> DataProcessingError:
