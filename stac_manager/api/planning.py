@@ -78,16 +78,19 @@ def why_sequential(config: IngestConfig) -> str | None:
     few = config.max_items is not None and config.max_items <= first_page.PAGES_IN_SEQUENCE * config.limit
     if config.concurrency == 1 or few:
         return ""
-    return why_never_split(config)
+    return why_not_by_time(config)
 
 
 def why_never_split(config: IngestConfig) -> str | None:
-    """Why a search cannot be split, at any concurrency."""
+    """Why a search cannot be split in any way."""
     if config.ordered or config.sortby is not None:
         return IN_ORDER
-    if config.ids is not None:
-        return IDS
-    return None if Bounds.parse(config.datetime).splittable else TOO_SHORT
+    return None if config.ids is None else IDS
+
+
+def why_not_by_time(config: IngestConfig) -> str | None:
+    """Why a search cannot be split by time, at any concurrency."""
+    return why_never_split(config) or (None if Bounds.parse(config.datetime).splittable else TOO_SHORT)
 
 
 def _is_inside(asked: Asked, member: Any) -> bool:

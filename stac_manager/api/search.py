@@ -22,7 +22,7 @@ from stac_manager.api.heeded import UNSORTED, Watch
 from stac_manager.api.http import Client
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.paging import Page
-from stac_manager.api.planning import TOO_SHORT, Planned, Planner, why_never_split, why_sequential
+from stac_manager.api.planning import Planned, Planner, why_never_split, why_not_by_time, why_sequential
 from stac_manager.api.query import Bounds, Query
 from stac_manager.api.survey import ignored, is_unknown
 from stac_manager.completeness import combine
@@ -82,7 +82,7 @@ class Session:
 
     def search(self, planned: Planned, ledger: Ledger) -> Search:
         """A search that goes another way where there is one, but for a partition of a plan, or if it is never split."""
-        never = ledger.claims.alone is not None or why_never_split(self.planner.config) not in (None, TOO_SHORT)
+        never = ledger.claims.alone is not None or why_never_split(self.planner.config) is not None
         return Search(planned, self.fetcher, ledger, self.level, None if never else self.planner)
 
     def discreet(self, failures: FailureCollector) -> FailureCollector:
@@ -165,7 +165,7 @@ async def _planned(config: IngestConfig, session: Session, stats: ApiStats, *, b
 
 async def plan(config: IngestConfig, collection_id: str | None, partition_items: int) -> Plan:
     """Divide a search into partitions of about so many items."""
-    reason = why_never_split(config)
+    reason = why_not_by_time(config)
     if reason:
         return Plan(shown(config.source), "whole", (Whole(),), notes=(reason,))
     async with opened(replace(config, max_items=None), collection_id, ApiStats()) as session:
