@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from stac_manager.command.options import Grouped, Place, Whole, source_options
+from stac_manager.command.options import MOST_WORKERS, Grouped, Place, Whole, source_options
 
 if TYPE_CHECKING:
     from stac_manager.options import IngestOptions
@@ -25,7 +25,7 @@ FAILURES_SHOWN = 20
               help="Format of DEST. [default: by its name, else ndjson]")  # fmt: skip
 @click.option(
     "--workers",
-    type=Whole(1, 256),
+    type=Whole(1, MOST_WORKERS),
     metavar="N",
     default=1,
     show_default=True,

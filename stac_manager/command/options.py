@@ -56,6 +56,9 @@ class Level(ParamType):
         return int(value)
 
 
+MOST_WORKERS = 256
+
+
 class Whole(click.IntRange):
     """A whole number in a range, which click calls an integer range."""
 

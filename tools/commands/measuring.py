@@ -32,7 +32,6 @@ LOCAL_LATENCY_SECONDS = 0.1
 LOCAL_API_ITEMS = 5000
 REMOTE_API_ITEMS = 500
 _NUMBER = re.compile(r"0*[1-9][0-9]{0,8}")  # as many as a file of results may name
-MOST_PROCESSES = 256  # as `stac-manager ingest` has it
 RETRIES = 1  # whoever has mistyped an address is waiting for an answer: less patience than the measurement has
 LOOKING_REQUESTS = 4  # it takes no more to see whether there is an item
 PLANNING_REQUESTS = 6  # to plan a search that is shared by several, on servers of all kinds, seldom more
@@ -52,8 +51,10 @@ def levels(context: click.Context | None, option: click.Parameter, given: str | 
         raise click.BadParameter(f"{given!r} is not a list of {example}", context, option)
     numbers = sorted(map(int, parts - words))
     if is_processes:
-        if numbers[-1] > MOST_PROCESSES:
-            raise click.BadParameter(f"{numbers[-1]:,} processes; at most {MOST_PROCESSES}", context, option)
+        from stac_manager.command.options import MOST_WORKERS
+
+        if numbers[-1] > MOST_WORKERS:
+            raise click.BadParameter(f"{numbers[-1]:,} processes; at most {MOST_WORKERS}", context, option)
         return tuple(number if number == 1 else f"{number} processes" for number in numbers)
     return (*numbers, *words)
 
