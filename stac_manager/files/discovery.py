@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import os
 import threading
-import urllib.parse
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import repeat
@@ -26,8 +25,13 @@ from stac_manager.files.formats import (
 )
 from stac_manager.files.globbing import expand, identity, is_
 from stac_manager.files.leftovers import (
+    about_archives,
+    about_copies,
     about_tables,
+    copies_among,
+    each_once,
     is_data,
+    is_data_set,
     is_metadata,
     left_out,
     nothing_in,
@@ -37,6 +41,7 @@ from stac_manager.files.leftovers import (
     url_meant,
     why_missing,
 )
+from stac_manager.files.links import local_path
 from stac_manager.items import is_catalog
 from stac_manager.words import many
 
@@ -52,6 +57,7 @@ class Discovery:
         self._stopped = stopped
         self.notes: list[str] = []  # what is left out, and how else the source was understood, in sentences
         self._archives: list[str] = []
+        self._copies: list[str] = []
 
     def documents(self) -> Sequence[Document]:
         """List the documents of the source.
@@ -61,9 +67,7 @@ class Discovery:
             DataProcessingError: If a folder or the entry point of a catalog cannot be read.
         """
         documents = self._documents()
-        if self._archives:
-            found, first = many(len(self._archives), "archive"), printable(min(self._archives))
-            self.notes.append(f"{found} not read, the first: {first}; unpack it first")
+        self.notes += about_archives(self._archives) + about_copies(self._copies)
         return documents
 
     def _documents(self) -> Sequence[Document]:
@@ -99,7 +103,8 @@ class Discovery:
     # Globs
 
     def _glob(self, pattern: str) -> Sequence[Document]:
-        matches = sorted(expand(pattern, self._failures))
+        links: list[str] = []
+        matches = sorted(expand(pattern, self._failures, links))
         entries = list(filter(is_entry_point, matches))
         known = set(entries)
         paths: list[str] = []
@@ -123,7 +128,9 @@ class Discovery:
         if not paths and len(self._failures) == self._failed_before:
             raise ConfigurationError(nothing_matches(pattern, matches, self._form, self._stopped))
         self.notes += about_tables(paths)
-        return Folder("", list(dict.fromkeys(paths)), self._form)
+        self._copies += (copies := copies_among(paths))
+        paths = each_once("", paths) if links else list(dict.fromkeys(paths))
+        return Folder("", [path for path in paths if path not in copies], self._form)
 
     # Folders
 
@@ -175,6 +182,7 @@ class Discovery:
         data_sets: list[str] = []
         others: list[str] = []
         odd: list[str] = []
+        linked = False
         plain = tuple(suffix for suffix, found in SUFFIXES.items() if self._form in (None, found))
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -184,6 +192,7 @@ class Discovery:
                 wanted = name.endswith(plain) or is_data(name, self._form)
                 if wanted and is_(entry.is_file):
                     names.append(name)
+                    linked = linked or entry.is_symlink()
                 elif is_(entry.is_dir):
                     (data_sets if is_data_set(name) else others).append(name)
                 elif wanted:
@@ -197,7 +206,10 @@ class Discovery:
         for name in set(LOCAL_ENTRIES).intersection(names):
             if is_entry_point(os.path.join(folder, name)):
                 names.remove(name)
-        return sorted(names), sorted(data_sets), sorted(others)
+        copies = copies_among(names)
+        self._copies += [os.path.join(folder, name) for name in copies]
+        names = sorted(set(names) - copies if copies else names)
+        return each_once(folder, names) if linked else names, sorted(data_sets), sorted(others)
 
     def _below(self, folder: str) -> list[str]:
         """Return the data files of a folder at any depth, by name; folders that begin with `_` or `.` are metadata."""
@@ -281,19 +293,3 @@ def discover(
     if notes is not None:
         notes += discovery.notes
     return documents
-
-
-def local_path(source: str) -> str:
-    """Return the path that a `file:` URL or a `~` stands for, where there is no file of that very name."""
-    if os.path.lexists(source):
-        return source
-    if source.lower().startswith("file:"):
-        from urllib.request import url2pathname  # with half of an HTTP client
-
-        return url2pathname(urllib.parse.urlsplit(source).path)
-    return os.path.expanduser(source)
-
-
-def is_data_set(name: str) -> bool:
-    """Tell whether a folder's name says that it is a table in parts: `x.parquet`, `year=2024`."""
-    return format_of_name(name) is not None or ("=" in name[1:] and name[0] not in "._")

@@ -14,15 +14,15 @@ States = frozenset[int]
 """Parts of the pattern that may come next, by their numbers."""
 
 
-def expand(pattern: str, failures: FailureCollector) -> Iterator[str]:
+def expand(pattern: str, failures: FailureCollector, links: list[str]) -> Iterator[str]:
     """Yield what a glob matches, files and folders, each once. `**` stands for any depth of folders.
 
     Names that begin with a dot are matched by parts that do. A link to a folder above itself is not followed.
-    Folders that cannot be listed become failures.
+    Folders that cannot be listed become failures. `links` receives the symbolic links that were met.
     """
     top, parts = _divided(pattern)
     if parts:
-        yield from _Matcher(parts, failures).below(top)
+        yield from _Matcher(parts, failures, links).below(top)
 
 
 def would_match(pattern: str, path: str) -> bool:
@@ -52,9 +52,12 @@ def _is_folder(top: str, parts: list[str]) -> bool:
 
 
 class _Matcher:
-    def __init__(self, parts: list[str], failures: FailureCollector | None = None) -> None:
+    def __init__(
+        self, parts: list[str], failures: FailureCollector | None = None, links: list[str] | None = None
+    ) -> None:
         self._parts = parts
         self._failures = failures or FailureCollector()
+        self._links = [] if links is None else links
         self._matches = [_matcher(part) for part in parts]
 
     def below(self, top: str) -> Iterator[str]:
@@ -80,9 +83,14 @@ class _Matcher:
         return self._after(states, names[-1], is_folder=False)[0]
 
     def _listed(self, folder: str) -> list[tuple[str, bool]]:
+        found = []
         try:
             with os.scandir(folder or os.curdir) as entries:
-                return [(entry.name, is_(entry.is_dir)) for entry in entries]
+                for entry in entries:
+                    found.append((entry.name, is_(entry.is_dir)))
+                    if entry.is_symlink():
+                        self._links.append(entry.path)
+            return found
         except NotADirectoryError:
             return []
         except OSError as error:

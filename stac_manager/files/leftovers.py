@@ -7,7 +7,7 @@ import re
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
-from functools import partial
+from functools import lru_cache, partial
 
 from stac_manager.config import shown
 from stac_manager.exceptions import printable
@@ -74,6 +74,42 @@ def is_data(path: str, form: Format | None) -> bool:
     name = os.path.basename(path)
     found = format_of_name(name)
     return found is not None and form in (None, found) and not is_manifest(name)
+
+
+def is_data_set(name: str) -> bool:
+    """Tell whether a folder's name says that it is a table in parts: `x.parquet`, `year=2024`."""
+    return format_of_name(name) is not None or ("=" in name[1:] and name[0] not in "._")
+
+
+def copies_among(names: Iterable[str]) -> set[str]:
+    """Return which files are copies of others, compressed beside them as `zstd` and `gzip -k` leave them."""
+    known = set(names)
+    return {name for name in known if name.endswith(PACKED_SUFFIXES) and name[: name.rfind(".")] in known}
+
+
+def about_copies(paths: Iterable[str]) -> list[str]:
+    """Say, in a sentence or none, that some files are not read, because they are copies of others."""
+    return _not_read("compressed file", list(paths), "; what it was made of is beside it")
+
+
+def about_archives(paths: Iterable[str]) -> list[str]:
+    """Say, in a sentence or none, that archives are not read."""
+    return _not_read("archive", list(paths), "; unpack it first")
+
+
+def _not_read(what: str, paths: Collection[str], remark: str) -> list[str]:
+    return [f"{many(len(paths), what)} not read, the first: {printable(min(paths))}{remark}"] if paths else []
+
+
+def each_once(top: str, paths: Iterable[str]) -> list[str]:
+    """Return the files below `top` without those that symbolic links, of files and folders, make of others of them."""
+    real_folder = lru_cache(maxsize=1_024)(os.path.realpath)
+    found: dict[int, str] = {}
+    for path in paths:
+        folder, name = os.path.split(whole := os.path.join(top, path))
+        real = os.path.realpath(whole) if os.path.islink(whole) else os.path.join(real_folder(folder), name)
+        found.setdefault(hash(real), path)
+    return list(found.values())
 
 
 def is_metadata(name: str) -> bool:

@@ -117,3 +117,14 @@ def _exists(path: str) -> bool:
         return os.path.lexists(path)
     except ValueError:  # no file has such a name
         return False
+
+
+def local_path(source: str) -> str:
+    """Return the path that a `file:` URL or a `~` stands for, where there is no file of that very name."""
+    if os.path.lexists(source):
+        return source
+    if source.lower().startswith("file:"):
+        from urllib.request import url2pathname  # with half of an HTTP client
+
+        return url2pathname(urllib.parse.urlsplit(source).path)
+    return os.path.expanduser(source)

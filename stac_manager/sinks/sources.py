@@ -72,7 +72,7 @@ def check_apart(plan: Plan, source: str, layout: Layout) -> None:
     """
     if is_remote(source):
         return
-    from stac_manager.files.discovery import local_path
+    from stac_manager.files.links import local_path
 
     place = local_path(source)
     if not os.path.lexists(place) and _would_be_matched(place, layout):
@@ -95,7 +95,7 @@ def check_apart(plan: Plan, source: str, layout: Layout) -> None:
 
 def _is_listed(folder: str, place: str) -> bool:
     """Tell whether a source that is a folder lists the files of this one: it is the source, or a data set in it."""
-    from stac_manager.files.discovery import is_data_set
+    from stac_manager.files.leftovers import is_data_set
 
     below = os.path.join(place, "")
     return folder == place or (folder.startswith(below) and is_data_set(folder[len(below) :].split(os.sep)[0]))
@@ -103,8 +103,8 @@ def _is_listed(folder: str, place: str) -> bool:
 
 def _would_be_matched(pattern: str, layout: Layout) -> bool:
     """Tell whether a glob matches what will be written, or a folder above it that is read as a data set."""
-    from stac_manager.files.discovery import is_data_set
     from stac_manager.files.globbing import would_match
+    from stac_manager.files.leftovers import is_data_set
 
     written = Path(os.path.realpath(layout.dest if layout.file else layout.part("0" * 2 * DIGEST_BYTES)))
     data_sets = (folder for folder in written.parents if is_data_set(folder.name))

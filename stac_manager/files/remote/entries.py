@@ -13,14 +13,22 @@ from stac_manager.config import IngestConfig, shown
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
 from stac_manager.files.entry_points import PEEK_BYTES
 from stac_manager.files.formats import ENTRY_FILES, format_of_name, is_archive
-from stac_manager.files.leftovers import DELTA, HUDI, in_place_of_table, read_although_table, table_in
+from stac_manager.files.leftovers import (
+    DELTA,
+    HUDI,
+    about_archives,
+    about_copies,
+    copies_among,
+    in_place_of_table,
+    read_although_table,
+    table_in,
+)
 from stac_manager.files.remote.addresses import STORES, in_folder, is_data, name_of, scheme_of
 from stac_manager.files.remote.catalogs import Link, begins_as_items, is_page
 from stac_manager.files.remote.faults import ABSENT, RemoteError
 from stac_manager.files.remote.fetched import Listed
 from stac_manager.files.remote.transport import Transport
 from stac_manager.run import owned_tasks
-from stac_manager.words import many
 
 MOST_OBJECTS = 10_000_000
 ASKED_AT_ONCE = 100
@@ -238,9 +246,11 @@ async def _links(config: IngestConfig, names: list[str], transport: Transport) -
             return [Link(url, "item") for url in others]
     if not chosen:
         raise ConfigurationError(f"source {shown(config.source)!r} holds no data file{_hint(config, others)}")
-    if archives := [url for url in others if is_archive(name_of(url))]:
-        transport.note(f"{many(len(archives), 'archive')} not read, the first: {shown(archives[0])}; unpack it first")
-    return [Link(url, "item") for url in chosen]
+    copies = copies_among(chosen)
+    archives = [url for url in others if is_archive(name_of(url))]
+    for note in (*about_archives(map(shown, archives)), *about_copies(map(shown, copies))):
+        transport.note(note)
+    return [Link(url, "item") for url in chosen if url not in copies]
 
 
 def _is_wanted(name: str, form: str | None) -> bool:

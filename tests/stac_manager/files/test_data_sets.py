@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import gzip
 import json
 import os
 import re
@@ -386,13 +387,20 @@ async def test_a_folder_without_data_files_names_what_it_holds(name: str, said: 
 
 
 @pytest.mark.parametrize("pattern", ["", "*", "**/*"])
-async def test_archives_beside_data_files_are_named(pattern: str, tmp_path: Path) -> None:
+async def test_archives_and_copies_beside_data_files_are_named(pattern: str, tmp_path: Path) -> None:
+    """`zstd` keeps what it packs, and web servers want both: each Item came twice."""
     for name in ("b.zip", "c.tgz", "readme.txt"):
         (tmp_path / name).touch()
     (tmp_path / "a.json").write_text(json.dumps(make_item("a")))
+    for name in ("a.json.gz", "d.json.gz"):
+        (tmp_path / name).write_bytes(gzip.compress(json.dumps(make_item(name[0])).encode()))
     module = IngestModule({"source": tmp_path / pattern})
-    assert [item["id"] async for item in module.fetch(WorkflowContext.create())] == ["a"]
-    assert module.stats.notes == [f"2 archives not read, the first: {tmp_path / 'b.zip'}; unpack it first"]
+    assert [item["id"] async for item in module.fetch(WorkflowContext.create())] == ["a", "d"]
+    assert module.stats.notes == [
+        f"2 archives not read, the first: {tmp_path / 'b.zip'}; unpack it first",
+        f"1 compressed file not read, the first: {tmp_path / 'a.json.gz'}; what it was made of is beside it",
+    ]
+    assert len(await fetch({"source": tmp_path / "*.gz"})) == 2
 
 
 async def test_names_of_other_writers_are_data(tmp_path: Path) -> None:

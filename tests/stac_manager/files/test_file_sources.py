@@ -278,6 +278,7 @@ async def test_links_in_a_circle_give_every_item_once(write: Write, tmp_path: Pa
         (tmp_path / "d" / folder / "up").symlink_to(tmp_path / "d")
         (tmp_path / "d" / folder / "again").symlink_to(tmp_path / "d" / folder)
     (tmp_path / "d" / "loop").symlink_to(tmp_path / "d" / "loop")
+    (tmp_path / "current").symlink_to("d/0")
     for pattern in ("**/*.json", "**", "d/**/[01]/*.json"):
         found = await fetch({"source": str(tmp_path / pattern)})
         assert sorted(ids(found)) == ids(ITEMS)

@@ -54,14 +54,16 @@ async def test_a_file_that_grows_while_it_is_read(tmp_path: Path) -> None:
     assert found == [*(f"{n:05}" for n in range(5_000)), "late"]
 
 
-async def test_links_to_nowhere_and_in_circles(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pattern", ["", "*.json"])
+async def test_links_to_nowhere_in_circles_and_beside(pattern: str, tmp_path: Path) -> None:
+    """One to a file beside it, such as `latest.json`, gave its Items a second time."""
     write_items(tmp_path, 2)
     (tmp_path / "a.json").symlink_to("nowhere.json")
     (tmp_path / "b.json").symlink_to("c.json")
     (tmp_path / "c.json").symlink_to("b.json")
     (tmp_path / "d.json").symlink_to("000.json")
     context = WorkflowContext.create()
-    assert ids(await fetch({"source": tmp_path}, context)) == ["000", "001", "000"]
+    assert ids(await fetch({"source": tmp_path / pattern}, context)) == ["000", "001"]
     failures = context.failure_collector.get_all()
     assert [Path(failure.source).name for failure in failures] == ["a.json", "b.json", "c.json"]
     assert all("cannot be read" in failure.reason for failure in failures)
