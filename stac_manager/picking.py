@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from stac_manager.checks import ITEM_MEMBERS
-from stac_manager.items import is_plain_item
+from stac_manager.items import PATH_OF_TIME, is_plain_item
 from stac_manager.texts import Texts, Thin, may_have_large
 
 READ = ("type", "stac_version", "id", "collection", "properties")
@@ -25,6 +25,8 @@ LEAST_SHARE = 2.5
 DOCUMENTS_PASSED = 100
 """So many documents are parsed whole after one for which it did not pay."""
 _WHITE = b" \t\r\n"
+_NEVER = frozenset(("features", PATH_OF_TIME))
+"""What has one of these may be no item."""
 
 
 class ThinReader:
@@ -44,6 +46,7 @@ class ThinReader:
         if (simdjson := _simdjson()) is not None:
             self._parse = simdjson.Parser(MOST_BYTES).parse
             self._object, self._array = simdjson.Object, simdjson.Array
+            self._geometries = (self._object, type(None))
 
     def loads(self, data: Any) -> Any:
         """Parse JSON.
@@ -71,7 +74,9 @@ class ThinReader:
         try:
             found = self._parse(text)
             names = list(found)
-            if "features" in names or len(set(names)) != len(names):
+            if not _NEVER.isdisjoint(names) or len(set(names)) != len(names):
+                return None
+            if "geometry" in names and type(found["geometry"]) not in self._geometries:
                 return None
             for name in names:
                 if name in self._passed_over:

@@ -136,6 +136,8 @@ ODD = [
     deep(1024),
 ]
 ODD += ["\f" + long(), long().replace(", ", ",\r ", 1), deep(1021).replace(", ", ",\r ", 1)]
+ODD += [long(geometry=value) for value in ("POINT (1 2)", [1, 2], None, 5)]
+ODD += [long(properties=None, **{"properties.datetime": "2024-05-01T10:00:00Z"}), long(properties=None)]
 ODD += [long().replace(place, f"{place.split(':')[0]}: {value}", 1) for place in PLACES for value in VALUES]
 
 
