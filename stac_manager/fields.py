@@ -18,6 +18,7 @@ import orjson
 
 from stac_manager.checks import ITEM_MEMBERS
 from stac_manager.protocols import Item
+from stac_manager.texts import exact
 
 Path: TypeAlias = tuple[str, ...]
 """Names from the item inwards. A name may have dots in it."""
@@ -32,10 +33,12 @@ class Decode:
     Attributes:
         loads: Decodes as `orjson.loads`; of an object, perhaps only what is wanted of an item.
         kept: Leaves the rest out of items that were decoded otherwise, a member of a document or a row.
+        exact: Decodes what `loads` has decoded again, with integers of any length.
     """
 
     loads: Callable[[Any], Any]
     kept: Callable[[Iterable[Item | None]], Iterable[Item | None]]
+    exact: Callable[[Any, memoryview], Any] = exact
 
 
 WHOLE = Decode(orjson.loads, lambda items: items)

@@ -184,7 +184,7 @@ class IngestModule:
         Args:
             partition: What to read.
             context: For what happens, and for what fails.
-            texts_alone: Of the items, `text_of` of the reader is wanted, and no member beside `picking.READ`.
+            texts_alone: Of the items, `text_of` of the reader is wanted, and no more members than `picking` reads.
             pool: Keeps the connections to an API for the partitions that follow; whoever made it closes it.
         """
         collection_id, failures = self._collection_id(context), context.failure_collector

@@ -10,7 +10,7 @@ SHOWN_CHARACTERS = 60
 _OBJECT_OR_NULL = (dict, type(None))
 _NEVER_IN_STAC = frozenset(("conformsTo", "time"))
 """Members of an OGC API record and of a JSON-FG feature, which may have assets and links, too."""
-PATH_OF_TIME = "properties.datetime"
+TIME_PATH = "properties.datetime"
 """Where pandas.json_normalize puts a time that every item has."""
 MOST_DEPTH = 5
 MOST_MEMBERS = 1_000
@@ -25,7 +25,7 @@ def is_plain_item(candidate: Any) -> bool:
             and type(candidate["id"]) is str
             and candidate["id"] != ""
             and type(candidate["stac_version"]) is str
-            and (type(found := candidate.get("properties")) is dict or (found is None and PATH_OF_TIME not in candidate))
+            and (type(found := candidate.get("properties")) is dict or (found is None and TIME_PATH not in candidate))
             and type(candidate.get("geometry")) in _OBJECT_OR_NULL
             and "features" not in candidate
         )
@@ -63,8 +63,8 @@ def why_not_an_item(candidate: object, *, partial: bool = False) -> str | None:
 
 
 def _why_not_whole(candidate: dict[str, Any]) -> str | None:
-    if PATH_OF_TIME in candidate and "properties" not in candidate:
-        return f"not a STAC item: its members are paths, such as {PATH_OF_TIME!r}; write whole items"
+    if TIME_PATH in candidate and "properties" not in candidate:
+        return f"not a STAC item: its members are paths, such as {TIME_PATH!r}; write whole items"
     if "stac_version" not in candidate:
         if _is_before_0_8(candidate):
             return None

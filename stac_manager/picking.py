@@ -11,22 +11,26 @@ from typing import Any
 
 import orjson
 
-from stac_manager.checks import ITEM_MEMBERS
-from stac_manager.items import PATH_OF_TIME, is_plain_item
-from stac_manager.texts import Texts, Thin, may_have_large
+from stac_manager.items import TIME_PATH, is_plain_item
+from stac_manager.texts import Texts, Thin
 
-READ = ("type", "stac_version", "id", "collection", "properties")
-"""What makes an item and tells it from others, and what marks and the times of partitions are taken from."""
+READ = ("type", "stac_version", "id", "collection")
+"""What makes an item and tells it from others."""
+TIMES = ("datetime", "updated")
+"""What marks are taken from: all that is read of `properties`, unless those are wanted as a whole."""
 MOST_BYTES = 1_048_576
 """The parser keeps several times the largest text that it has met, so a larger one is not for it."""
-LEAST_BYTES = 4_096
+LEAST_BYTES = 2_048
+"""It pays for texts of this length."""
+LEAST_BYTES_OF_MORE = 4_096
 LEAST_SHARE = 2.5
-"""It pays for texts of this length and so many times that of what is read: simdjson makes dicts slowly."""
+"""Where more is wanted, it pays for texts of this length and so many times that of what is read: simdjson makes dicts
+slowly."""
 DOCUMENTS_PASSED = 100
 """So many documents are parsed whole after one for which it did not pay."""
 _WHITE = b" \t\r\n"
-_NEVER = frozenset(("features", PATH_OF_TIME))
-"""What has one of these may be no item."""
+_NEVER = frozenset(("features", TIME_PATH))
+"""What has these may be no item."""
 
 
 class ThinReader:
@@ -34,19 +38,21 @@ class ThinReader:
 
     Args:
         texts: Reads the rest.
-        names: Members that are read beside `READ`.
+        names: Members that are read beside `READ` and, of `properties`, `TIMES`.
     """
 
     def __init__(self, texts: Texts, names: Iterable[str]) -> None:
         self._texts = texts
-        self._names = frozenset((*READ, *names))
-        self._passed_over = frozenset(ITEM_MEMBERS) - self._names
+        self._wanted = frozenset((*READ, *names))
+        self._least = LEAST_BYTES if self._wanted.issubset(READ) else LEAST_BYTES_OF_MORE
+        self._names: tuple[str, ...] = ()  # of the latest item, and nearly always of the next one
+        self._read: tuple[str, ...] = ()  # those of them that are wanted
+        self._times_there: tuple[str, ...] = ()  # TIMES, where the latest item has all of them
         self._passing = 0
         self._parse: Any = None
         if (simdjson := _simdjson()) is not None:
             self._parse = simdjson.Parser(MOST_BYTES).parse
             self._object, self._array = simdjson.Object, simdjson.Array
-            self._geometries = (self._object, type(None))
 
     def loads(self, data: Any) -> Any:
         """Parse JSON.
@@ -54,7 +60,7 @@ class ThinReader:
         Raises:
             orjson.JSONDecodeError: If it is none.
         """
-        if not LEAST_BYTES <= len(data) <= MOST_BYTES or self._parse is None:
+        if not self._least <= len(data) <= MOST_BYTES or self._parse is None:
             return self._texts.loads(data)
         if self._passing:
             self._passing -= 1
@@ -62,39 +68,66 @@ class ThinReader:
         text = bytes(data).strip(_WHITE)
         if text[:1] != b"{" or b"\n" in text or b"\r" in text:
             return self._texts.loads(data)
-        if (found := self._read(text)) is not None:
-            return Thin.of(found, text)
+        try:
+            item = self._item(text)
+        except (ValueError, TypeError, RuntimeError):  # also where another thread was stopped here with its document
+            item = None
+        if item is not None and is_plain_item(item):
+            return item
         value = self._texts.loads(data)
         self._passing = DOCUMENTS_PASSED
         return value
 
-    def _read(self, text: bytes) -> dict[str, Any] | None:
-        """Return what is read of an item; None where it is none, only orjson can tell, or this does not pay."""
-        picked: dict[str, Any] = {}
+    def _item(self, text: bytes) -> Thin | None:
+        """Return what may be an item; None where it is none, only orjson can tell, or this does not pay."""
+        members = self._parse(text)
+        names = tuple(members)
+        if names != self._names and not self._take(names):
+            return None
+        item = Thin()
+        item.text = text
+        for name in self._read:
+            value = members[name]
+            item[name] = value if type(value) is str else self._made(value)
+        if "geometry" not in item and "geometry" in names:
+            geometry = members["geometry"]
+            if geometry is not None and type(geometry) is not self._object:
+                return None
+        if "properties" not in item and "properties" in names:
+            properties = members["properties"]
+            item["properties"] = self._times(properties) if type(properties) is self._object else properties
+        if self._least > LEAST_BYTES and len(text) < self._least + LEAST_SHARE * len(orjson.dumps(item)):
+            return None
+        return item
+
+    def _take(self, names: tuple[str, ...]) -> bool:
+        """Settle which members are read of items with these; False where each is not there once, or they tell none."""
+        if len(set(names)) != len(names) or not _NEVER.isdisjoint(names):
+            return False
+        read = tuple(name for name in names if name in self._wanted)
+        if any("\0" in name for name in read):
+            return False
+        self._names, self._read = names, read
+        return True
+
+    def _times(self, properties: Any) -> dict[str, Any]:
+        found = {}
         try:
-            found = self._parse(text)
-            names = list(found)
-            if not _NEVER.isdisjoint(names) or len(set(names)) != len(names):
-                return None
-            if "geometry" in names and type(found["geometry"]) not in self._geometries:
-                return None
-            for name in names:
-                if name in self._passed_over:
-                    continue
-                if "\0" in name or type(value := found[name]) is float:  # which may have been an integer
-                    return None
-                if name in self._names:
-                    if type(value) is self._object:
-                        value = value.as_dict()
-                    elif type(value) is self._array:
-                        value = value.as_list()
-                    picked[name] = value
-            made = orjson.dumps(picked)
-        except (ValueError, TypeError, RuntimeError):  # also where another thread was stopped here with its document
-            return None
-        if len(text) < LEAST_BYTES + LEAST_SHARE * len(made) or may_have_large(made):
-            return None
-        return picked if is_plain_item(picked) else None
+            for name in self._times_there:
+                value = properties[name]
+                found[name] = value if type(value) is str else self._made(value)
+        except KeyError:  # which costs more than to list the names
+            self._times_there = ()
+        if len(found) == len(TIMES):
+            return found
+        names = frozenset(properties)
+        self._times_there = TIMES if names.issuperset(TIMES) else ()
+        return {name: self._made(properties[name]) for name in TIMES if name in names}
+
+    def _made(self, value: Any) -> Any:
+        if type(value) is self._object:
+            return value.as_dict()
+        return value.as_list() if type(value) is self._array else value
 
 
 def _simdjson() -> Any:

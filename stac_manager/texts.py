@@ -31,13 +31,6 @@ class Thin(dict[str, Any]):
     __slots__ = ("text",)
     text: bytes
 
-    @classmethod
-    def of(cls, members: Item, text: bytes) -> Thin:
-        """Make one of some members and the text, which is on one line."""
-        item = cls(members)
-        item.text = text
-        return item
-
     def _refuse(self, *_: object) -> NoReturn:
         raise TypeError("this item is not all here: only its text is")
 
@@ -66,6 +59,13 @@ class Texts:
         value = orjson.loads(text)
         self._text, self._value = text, value
         return value
+
+    def exact(self, value: Any, data: memoryview | bytes) -> Any:
+        """Parse JSON as `exact` does: the text is that of the value then."""
+        made = exact(value, data)
+        if value is self._value:
+            self._value = made
+        return made
 
     def text_of(self, item: Item) -> bytes:
         """Return an item as JSON on one line: its own text if it is the value decoded last and stood on one line."""
@@ -110,6 +110,14 @@ def canonical(value: Any) -> bytes:
         return json.dumps(value, sort_keys=True).encode("utf-8", "surrogatepass")
     except RecursionError:
         return marshal.dumps(value, 2)
+
+
+def exact(value: Any, data: memoryview | bytes) -> Any:
+    """Parse JSON that orjson has parsed to `value` again, with integers of any length."""
+    try:
+        return json.loads(bytes(data))
+    except (RecursionError, ValueError):
+        return value
 
 
 def may_have_large(text: bytes) -> bool:

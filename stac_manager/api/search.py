@@ -240,7 +240,7 @@ async def read(
 
 
 def _loads(texts: Texts | None) -> Callable[[Any], Any] | None:
-    return ThinReader(texts, ("geometry",)).loads if texts is not None and texts.alone else None
+    return ThinReader(texts, ("geometry", "properties")).loads if texts is not None and texts.alone else None
 
 
 def _divided(partition: Partition, query: Query, workers: int, page_size: int) -> Planned:

@@ -31,7 +31,7 @@ from stac_manager.files.lines import (
     look_further,
     pass_white,
 )
-from stac_manager.files.numbers import exact, exact_if_large, has_large_number
+from stac_manager.files.numbers import exact_if_large, has_large_number
 from stac_manager.files.opening import failure_if_unreadable
 from stac_manager.files.values import members_of, members_of_values
 from stac_manager.files.window import Window
@@ -39,6 +39,7 @@ from stac_manager.following import next_of
 from stac_manager.items import holds_catalogs, is_catalog, is_plain_item, why_not_an_item
 from stac_manager.pieces import Pause, Whole
 from stac_manager.protocols import Item
+from stac_manager.texts import Thin
 from stac_manager.words import many
 
 Items: TypeAlias = Generator[Item | None, None, None]
@@ -176,10 +177,10 @@ def _lines(window: Window, path: str, failures: DocumentFailures, separator: byt
                 _pass(window, found, separator)
             yield from kept(_odd_line(window, begin, found, error, path, noted))
             continue
-        if is_plain_item(candidate):
+        if type(candidate) is Thin or is_plain_item(candidate):
             failures.in_a_row = 0
             if has_large_number(candidate):
-                yield from kept([exact(candidate, window.view[begin:found])])
+                yield from kept([decode.exact(candidate, window.view[begin:found])])
             else:
                 yield candidate
         else:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import orjson
 
 from stac_manager.checks import ITEM_MEMBERS
-from stac_manager.texts import SIGN, may_have_large
+from stac_manager.texts import SIGN, exact, may_have_large
 
 LIMIT = float(2**63)
 _NO_NUMBERS = frozenset(ITEM_MEMBERS)
@@ -56,14 +55,6 @@ def _has_large(properties: dict[str, Any]) -> bool:
         elif kind is dict:
             values += value.values()
     return False
-
-
-def exact(value: Any, data: memoryview | bytes) -> Any:
-    """Parse JSON that orjson has parsed to `value` again, with integers of any length."""
-    try:
-        return json.loads(bytes(data))
-    except (RecursionError, ValueError):
-        return value
 
 
 def exact_if_large(value: Any, data: memoryview | bytes) -> Any:

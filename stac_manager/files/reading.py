@@ -86,7 +86,7 @@ def kept_by(texts: Texts | None, filters: Filters) -> Filters:
     if texts is None:
         return filters
     loads = ThinReader(texts, (path[0] for path in filters.paths)).loads if texts.alone else texts.loads
-    return replace(filters, whole=Decode(loads, WHOLE.kept))
+    return replace(filters, whole=Decode(loads, WHOLE.kept, texts.exact))
 
 
 async def discovered(config: IngestConfig, failures: FailureCollector, notes: list[str]) -> Sequence[Document]:

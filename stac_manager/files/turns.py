@@ -16,7 +16,7 @@ from stac_manager.context import FailureCollector
 from stac_manager.files.content import ParquetFoundError, items_of
 from stac_manager.files.filters import Filters
 from stac_manager.files.formats import Document
-from stac_manager.files.numbers import exact, has_large_number
+from stac_manager.files.numbers import has_large_number
 from stac_manager.files.opening import TOO_MANY_OPEN
 from stac_manager.files.readahead import Content, ReadAhead
 from stac_manager.items import is_plain_item
@@ -91,7 +91,7 @@ class Turns:
                     item = None
                 if is_plain_item(item):
                     if has_large_number(item):
-                        (item,) = decode.kept([exact(item, content)])
+                        (item,) = decode.kept([decode.exact(item, content)])
                     if matches is not None and not matches(item):
                         started = clock()
                         continue

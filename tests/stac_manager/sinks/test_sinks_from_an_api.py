@@ -23,6 +23,7 @@ from worlds.server import Ask, Habit, World, running
 from benchmarks import _api_server
 from stac_manager import DataProcessingError, IngestModule, WorkflowContext, picking
 from stac_manager.config import IngestConfig
+from stac_manager.protocols import Item
 from stac_manager.sinks import Sink, write
 from stac_manager.sinks.model import Mark
 from stac_manager.sinks.newer import conditions
@@ -313,8 +314,11 @@ async def test_parts_of_an_api_are_the_same_as_without_simdjson(
 ) -> None:
     pytest.importorskip("simdjson")
     found = []
-    thin: list[bytes] = []
-    monkeypatch.setattr(Thin, "of", lambda members, text, of=Thin.of: thin.append(text) or of(members, text))
+    thin: list[Item] = []
+    loads = picking.ThinReader.loads
+    monkeypatch.setattr(
+        picking.ThinReader, "loads", lambda *given: (type(item := loads(*given)) is Thin and thin.append(item)) or item
+    )
     async with running(World([long_item(number) for number in range(ITEMS)], habits)) as world:
         for name in ("thin", "whole"):
             sink = Sink({"source": world.url, "limit": 7, **options}, tmp_path / name, partition_items=20)
