@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from itertools import islice
 from typing import Any, TypeGuard
 
@@ -15,6 +16,8 @@ TIME_PATH = "properties.datetime"
 MOST_DEPTH = 5
 MOST_MEMBERS = 1_000
 """So many members of an object are looked at for items."""
+MOST_TEXT = 65_536
+"""Text of up to so many characters may be JSON that holds items."""
 
 
 def is_plain_item(candidate: Any) -> bool:
@@ -41,14 +44,13 @@ def why_not_an_item(candidate: object, *, partial: bool = False) -> str | None:
     the id.
     """
     if not isinstance(candidate, dict):
-        return f"not a STAC item: {_json_type(candidate)} instead of an object"
+        return f"not a STAC item: {_json_type(candidate)} instead of an object{_where_items_are(candidate)}"
     if candidate.get("type", "Feature" if partial else None) != "Feature":
         kind = f"its type is {_shown(candidate['type'])}, not 'Feature'" if "type" in candidate else "it has no type"
         reason = f"not a STAC item: {kind}"
         if isinstance(candidate.get("partitions"), list) and "rule" in candidate:
             return f"{reason}; this is a plan, not a source: give the source that it was made of"
-        within = _path_to_items(candidate)
-        return reason if within is None else f"{reason}; items in it are found by: jq -c '{within}'"
+        return reason + _where_items_are(candidate)
     if "id" not in candidate:
         return "not a STAC item: it has no id"
     if not isinstance(candidate["id"], str):
@@ -75,8 +77,8 @@ def _why_not_whole(candidate: dict[str, Any]) -> str | None:
 
 
 def _is_before_0_8(candidate: dict[str, Any]) -> bool:
-    """Tell from other GeoJSON an item of a STAC version in which items did not name it."""
-    has_its_members = isinstance(candidate.get("assets"), dict) and isinstance(candidate.get("links"), list)
+    """Tell from other GeoJSON an item of a STAC version in which items did not name it. 0.5 has an object `links`."""
+    has_its_members = isinstance(candidate.get("assets"), dict) and isinstance(candidate.get("links"), list | dict)
     return has_its_members and _NEVER_IN_STAC.isdisjoint(candidate)
 
 
@@ -102,10 +104,19 @@ def holds_catalogs(document: object) -> bool:
     return isinstance(found, list) and all(map(is_catalog, found))
 
 
+def _where_items_are(container: object) -> str:
+    """Say how jq finds the items in a container that is none of ours; nothing where there are none."""
+    within = None if isinstance(container, list) else _path_to_items(container)
+    return "" if within is None else f"; items in it are found by: jq -c '{within}'"
+
+
 def _path_to_items(value: object, path: str = "", depth: int = MOST_DEPTH) -> str | None:
-    """Return how jq finds the items in a container that is none of ours; None where there are none."""
     if is_plain_item(value):
         return f".{path}"
+    if isinstance(value, str) and value[:1] in ("{", "[") and len(value) <= MOST_TEXT and depth:
+        with suppress(ValueError, RecursionError):
+            within = _path_to_items(json.loads(value), depth=depth - 1)
+            return within and f".{path} | fromjson | {within}"
     if not isinstance(value, dict | list) or not value:
         return None
     members = {"": value[0]} if isinstance(value, list) else dict(islice(value.items(), MOST_MEMBERS))

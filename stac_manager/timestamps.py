@@ -16,15 +16,17 @@ _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _read = datetime.fromisoformat
 _FRACTION = re.compile(r"[.,](\d+)", re.ASCII)
 _LENIENT = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d))?", re.ASCII
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))? ?(?:[Zz]|([+-])(\d\d):?(\d\d))?", re.ASCII
 )
+_ZONE = re.compile(r"(?: ?(?:UTC|GMT)|(?<=[Zz])\[[^\]]{1,64}\]|(?<=[+-]\d\d:\d\d)\[[^\]]{1,64}\])\Z", re.ASCII)
+"""What names the zone once more, or in place of an offset: of BigQuery and Ruby, of Go, and by RFC 9557 of Java."""
 
 
 def nanoseconds(text: object) -> int | None:
     """Read an RFC 3339 date-time as nanoseconds since 1970; further digits are cut off.
 
-    Items as published have more than the standard: a space for the T, small letters, a leap second, a date alone, and
-    no zone, which is taken for UTC.
+    Items as published have more than the standard: a space for the T, small letters, a leap second, a date alone, the
+    name of a zone (UTC, GMT, or any in brackets behind the offset), and no zone, which is taken for UTC.
 
     Returns:
         None if it is no time.
@@ -70,7 +72,7 @@ def _fraction(text: str, microseconds: int) -> int:
 
 
 def _lenient(text: str) -> int | None:
-    found = _LENIENT.fullmatch(text)
+    found = _LENIENT.fullmatch(_ZONE.sub("", text, count=1))
     if found is None:
         return None
     year, month, day, hour, minute, second = map(int, found.group(1, 2, 3, 4, 5, 6))

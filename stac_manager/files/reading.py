@@ -217,6 +217,7 @@ def _seen(future: asyncio.Future[Any]) -> None:
 def _nothing_delivered(source: str, filters: Filters, failures: FailureCollector) -> DataProcessingError:
     if failed := failures.get_all():
         return DataProcessingError(f"{source}: no item could be read; {len(failures)} failed, the first: {failed[0]}")
-    if failures.catalogs:
-        return DataProcessingError(f"{source}: holds no item; {passed_over(failures.catalogs, failures.first_catalog)}")
+    if failures.catalogs:  # of the source itself, "name it as the source" is no way out
+        first = failures.first_catalog if failures.first_catalog != source else ""
+        return DataProcessingError(f"{source}: holds no item; {passed_over(failures.catalogs, first)}")
     return DataProcessingError(f"{source}: holds no item {filters.description}".rstrip())

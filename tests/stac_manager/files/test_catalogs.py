@@ -367,9 +367,9 @@ async def test_catalogs_in_place_of_items_are_noted_and_are_no_failures(
         assert not len(context.failure_collector)
         (note,) = module.stats.notes
         assert note.startswith(f"2 Catalogs or Collections passed over, the first: {tmp_path / 'x' / 'landsat.json'};")
-    write("only.ndjson", json.dumps({"collections": [OLD], "links": []}))
-    with pytest.raises(DataProcessingError, match="holds no item; 1 Catalog or Collection passed over"):
-        await fetch({"source": str(tmp_path / "only.ndjson")})
+    write("only.json", json.dumps({"collections": [OLD], "links": []}))
+    with pytest.raises(DataProcessingError, match=r"holds no item; 1 Catalog or Collection passed over$"):
+        await fetch({"source": str(tmp_path / "only.json")})
 
 
 async def test_catalogs_of_other_names_alone_in_a_folder_are_entry_points(write: Write, tmp_path: Path) -> None:

@@ -287,6 +287,8 @@ async def test_ids_that_are_no_strings(item_id: object, said: str, write: Write)
         (json.dumps({"items": ITEMS}).encode(), r"""jq -c '.\["items"\]\[\]'"""),
         (json.dumps({"a": {"b c": COLLECTION}}).encode(), r"""'.\["a"\]\["b c"\]\["features"\]\[\]'"""),
         (json.dumps({"_index": "x", "_source": ITEMS[0]}).encode(), r"""'.\["_source"\]'"""),
+        (json.dumps({"key": "{", "value": json.dumps(ITEMS[0])}).encode(), r"""'.\["value"\] \| fromjson \| .'"""),
+        (json.dumps([json.dumps(COLLECTION)]).encode(), r"""string .*'. \| fromjson \| .\["features"\]\[\]'"""),
         (json.dumps({"hits": {"hits": [{"_source": ITEMS[0]}]}}).encode(), r"""hits"\]\[\]\["_source"\]'"""),
         (json.dumps({item["id"]: item for item in ITEMS}).encode(), r"'.\[\]'"),
         (json.dumps(ITEMS[0] | {"stac_version": 1.0}).encode(), "stac_version must be a string, got 1.0"),
@@ -313,7 +315,9 @@ async def test_what_is_not_read_names_the_way_out(content: bytes, said: str, wri
 
 
 async def test_items_before_0_8_0_name_no_version(write: Write) -> None:
-    assert await fetch({"source": write("x.json", json.dumps(BEFORE_0_8))}) == [BEFORE_0_8]
+    for links in ([], {"self": {"href": "x.json"}}):  # an object in 0.5
+        item = BEFORE_0_8 | {"links": links}
+        assert await fetch({"source": write("x.json", json.dumps(item))}) == [item]
 
 
 async def test_large_items_on_one_line(write: Write) -> None:
