@@ -20,7 +20,7 @@ from stac_manager.geojson import Box, boxes_of
 from stac_manager.items import SHOWN_CHARACTERS
 from stac_manager.protocols import Item
 from stac_manager.timestamps import interval, nanoseconds
-from stac_manager.words import many
+from stac_manager.words import without_a_time
 
 TIMES = ("datetime", "start_datetime", "end_datetime")
 Predicate: TypeAlias = Callable[[Item], bool]
@@ -51,7 +51,7 @@ class Timeless:
         """Which they are, in a sentence, `discreet` without what they say; None where there are none."""
         if not self.count:
             return None
-        left_out = f"{many(self.count, 'Item')} left out by 'datetime': the time is missing or not understood"
+        left_out = without_a_time(self.count)
         return left_out if discreet else f"{left_out}, the first: {printable(self.first)}"
 
 

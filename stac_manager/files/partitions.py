@@ -160,6 +160,7 @@ async def read(
         pages=stats.documents,
         failed=len(own),
         catalogs=own.catalogs,
+        timeless=filters.timeless.count,
         problem=problem,
         place=_place(partition),
     )

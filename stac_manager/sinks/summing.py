@@ -13,7 +13,7 @@ from stac_manager.sinks.folder import Header
 from stac_manager.sinks.model import Manifest, PartEntry, PartRecord, now, total
 from stac_manager.sinks.request import Request
 from stac_manager.sinks.sources import digest_of_files
-from stac_manager.words import many, passed_over
+from stac_manager.words import many, passed_over, without_a_time
 
 
 def manifest_for(request: Request, plan: Plan, records: Sequence[PartRecord], started: str | None) -> Manifest:
@@ -24,6 +24,8 @@ def manifest_for(request: Request, plan: Plan, records: Sequence[PartRecord], st
     notes = plan.notes
     if catalogs := sum(record.report.catalogs for record in records):
         notes = (*notes, passed_over(catalogs))
+    if timeless := sum(record.report.timeless for record in records):
+        notes = (*notes, without_a_time(timeless))
     if most is not None and items >= most:
         status, problems = "unverified", ()
         notes = (*notes, f"stopped after {many(most, 'item')}, as asked")

@@ -211,6 +211,17 @@ def test_newer_items_that_no_column_can_hold_leave_what_is_there_as_it_is(
         assert (verify(dest, unique=True).items, verify(dest).problems) == (items, ())
 
 
+def test_items_without_a_time_that_is_understood_are_said(tmp_path: Path) -> None:
+    """A fetch named them; a run of partitions left them out without a word."""
+    folder = tmp_path / "items"
+    folder.mkdir()
+    for name, time in (("0", "2024-05-01"), ("1", "soon"), ("2", None)):
+        (folder / f"{name}.json").write_text(json.dumps(make_item(name, properties={"datetime": time})))
+    manifest = write(Sink({"source": folder, "datetime": "2024"}, tmp_path / "out", partition_items=1))
+    left_out = "2 Items left out by 'datetime': the time is missing or not understood"
+    assert (manifest.items, manifest.notes) == (1, (left_out,))
+
+
 def test_ids_without_items_are_said_and_an_update_counts_anew(tmp_path: Path) -> None:
     folder = tmp_path / "items"
     folder.mkdir()
