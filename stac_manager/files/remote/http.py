@@ -31,6 +31,7 @@ HINT = "if it needs credentials, give them as 'headers'"
 GIVEN_HINT = "the 'headers' that were given do not open it"
 OTHER_HINT = "'headers' go to the origin of 'source' only; where it has moved, name its new address"
 QUERY_HINT = "the query of 'source' goes with no link: a SAS token is the option 'sas_token' of az://"
+MEGABYTE_SECONDS = 300
 _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", re.ASCII)
 
 
@@ -75,7 +76,8 @@ class HttpStore:
             raise _explained(error) from None
 
     async def download(self, url: str, write: Callable[[bytes], Any], most: int) -> None:
-        """Write a document of up to `most` bytes to a file as it arrives. `timeout` is for each read of it.
+        """Write a document of up to `most` bytes to a file as it arrives. `timeout` is for each read of it, and a
+        megabyte may not take five minutes, lest a server that drips keep it open for ever.
 
         Raises:
             RemoteError: If it cannot be had, or is larger.
@@ -84,10 +86,12 @@ class HttpStore:
         limits = self._connection.times()
         limits = aiohttp.ClientTimeout(connect=limits.connect, sock_read=self._connection.timeout or READ_SECONDS)
         try:
-            async with self._answer(url, {}, limits) as (found_at, answer):
+            async with asyncio.timeout(None) as slowly, self._answer(url, {}, limits) as (found_at, answer):
                 if answer.status != 200:
                     raise of_status(answer.status, self._hint(url, found_at), answer.headers.get("Retry-After"))
                 async for part in answer.content.iter_chunked(1_048_576):
+                    if count >> 20 < (count + len(part)) >> 20 or not count:
+                        slowly.reschedule(asyncio.get_running_loop().time() + MEGABYTE_SECONDS)
                     count += len(part)
                     if count > most:
                         raise RemoteError(f"larger than {most >> 30} GB, on a server that knows no ranges")

@@ -6,6 +6,7 @@ import asyncio
 import json
 import ssl
 from collections import Counter
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -259,6 +260,28 @@ async def test_a_download_that_broke_off_begins_anew(monkeypatch: pytest.MonkeyP
     async with serving(noting) as port:
         assert await ids(f"http://127.0.0.1:{port}/items.ndjson") == IDS
     assert noting.count["/items.ndjson"] == 4
+
+
+async def test_a_download_that_drips_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte came within the time for one read."""
+    monkeypatch.setattr("stac_manager.files.remote.transport.WHOLE_BYTES", 100)
+    monkeypatch.setattr("stac_manager.files.remote.http.MEGABYTE_SECONDS", 0.2)
+
+    async def dripping(request: web.Request) -> web.StreamResponse | None:
+        if noting.count[request.path] < 3:
+            return None
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        with suppress(ConnectionError):
+            while True:
+                await response.write(b" ")
+                await asyncio.sleep(0.02)
+        return response
+
+    noting = Noting(dripping)
+    async with serving(noting) as port:
+        with pytest.raises(DataProcessingError, match=r"items.ndjson: no answer in time"):
+            await ids(f"http://127.0.0.1:{port}/items.ndjson", retries=0)
 
 
 @pytest.mark.parametrize("name", ["items.ndjson", "items.parquet"])
