@@ -70,7 +70,7 @@ def parsed(data: bytes) -> Any:
         with suppress(ValueError, RecursionError):
             if is_catalog(found := json.loads(data.decode())):
                 return found
-        reason = NOT_UTF8 if error.msg.startswith("str is not valid UTF-8") else error
+        reason = NOT_UTF8 if error.msg.startswith("str is not valid UTF-8") else str(error)  # which has the document
         raise ValueError(why_not_text(data[:HEAD_BYTES]) or f"not JSON: {reason}") from None
 
 

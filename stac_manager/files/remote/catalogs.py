@@ -76,7 +76,7 @@ def _links(document: dict[str, Any], url: str, source: str, wanted: dict[str, Ki
             href = link["href"].strip().replace("\\", "/")
             target = joined(url, href)
         except ValueError as error:
-            why = "it holds half a surrogate pair" if isinstance(error, UnicodeError) else error
+            why = "it holds half a surrogate pair" if isinstance(error, UnicodeError) else str(error)
             found.append(Link(f"{shown(url)} -> {link['href'][:200]}", kind, f"the link leads to no address: {why}"))
             continue
         if kind == "item" and name_of(target) in ENTRY_FILES:

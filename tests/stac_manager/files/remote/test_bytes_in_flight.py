@@ -34,7 +34,8 @@ COUNT = 12
 MOST_MEGABYTES = 500
 
 
-BOMB = gzip.compress(bytes(120_000_000))
+BOMB = gzip.compress(bytes(60_000_000))
+"""Not refused for its ratio: all of it is looked at, and let go. 1,602 MB were held where an error kept it."""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
