@@ -89,7 +89,8 @@ class Carrier:
             try:
                 result = await self._once(send, alone=tries.alone)
             except Fault as fault:
-                await self._bear(fault, tries, words)
+                if not await self._bear(fault, tries, words):
+                    raise
             else:
                 self.faults_pass |= tries.attempts > tries.refusals
                 if self._limiter.calm or self._limiter.crowded:
@@ -113,15 +114,16 @@ class Carrier:
             await self._hold.wait()  # which may have begun while this one waited for its slot
             return await send()
 
-    async def _bear(self, fault: Fault, tries: Tries, words: Callable[[Fault], str]) -> None:
-        """Wait until a request can be sent again after a fault."""
+    async def _bear(self, fault: Fault, tries: Tries, words: Callable[[Fault], str]) -> bool:
+        """Wait until a request can be sent again after a fault; False where it is given up. To raise the fault here
+        would make it refer to itself, and keep what was read until the garbage collector comes."""
         others_pass = tries.count(fault, self.answered, self._stats.refusals)
         if fault.is_outage and not others_pass and self._outage.suspect() and await self._outage.is_over():
             tries.attempts, tries.digest = tries.attempts - 1, 0  # which was not for this request
-            return
+            return True
         decision, tries.digest = decide(fault, tries), fault.digest
         if decision == "give up":
-            raise fault
+            return False
         self._stats.retries += 1
         if decision == "smaller":
             raise TooLargeError(str(fault)) from fault
@@ -130,6 +132,7 @@ class Carrier:
         if fault.refused:
             self._pause(wait)
         await (self._hold.wait() if fault.refused and self._limiter.crowded else asyncio.sleep(wait))
+        return True
 
     def _pause(self, seconds: float) -> None:
         """The server has refused: nobody asks for so long, or until others get past that request."""

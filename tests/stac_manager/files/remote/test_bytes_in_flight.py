@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import json
 import subprocess
 import sys
 
+import brotli
 import pytest
+from aiohttp import web
 from servers.static_server import serving
+from support import make_item
+
+from stac_manager import IngestModule, WorkflowContext
+from stac_manager.files.remote.faults import RemoteError
 
 PEAK = """
 import asyncio, sys
@@ -49,3 +56,26 @@ def test_documents_that_unpack_to_much_do_so_by_turns() -> None:
     items, failures, megabytes = map(int, done.stdout.split())
     assert (items, failures) == (0, COUNT)
     assert megabytes < MOST_MEGABYTES
+
+
+async def test_what_was_read_of_a_bomb_goes_with_its_failure() -> None:
+    """An exception that refers to itself keeps it until the garbage collector comes."""
+    links = [{"rel": "item", "href": "bomb.json"}, {"rel": "item", "href": "item.json"}]
+    root = {"type": "Catalog", "stac_version": "1.0.0", "id": "root", "description": "", "links": links}
+    body = brotli.compress(bytes(20_000_000), quality=1)
+    answers = {
+        "/catalog.json": json.dumps(root).encode(),
+        "/bomb.json": lambda server, request: web.Response(body=body, headers={"Content-Encoding": "br"}),
+        "/item.json": json.dumps(make_item("a")).encode(),
+    }
+    context = WorkflowContext.create()
+    gc.collect()
+    gc.disable()
+    try:
+        with serving(answers) as server:
+            module = IngestModule(source=f"{server.url}/catalog.json", concurrency=2)
+            assert [item["id"] async for item in module.fetch(context)] == ["a"]
+        assert len(context.failure_collector) == 1
+        assert not [each for each in gc.get_objects() if isinstance(each, RemoteError)]
+    finally:
+        gc.enable()
