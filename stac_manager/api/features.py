@@ -254,7 +254,8 @@ async def document_of(data: bytes, content_type: str, *, outline: bool) -> Any:
         ValueError: If it is no JSON, or too large for what is no page of items nor a list of Collections.
     """
     await light_turn()
-    data = in_utf_8(data, content_type)
+    large = len(data) > WHOLE_BYTES
+    data = await asyncio.to_thread(in_utf_8, data, content_type) if large else in_utf_8(data, content_type)
     did(len(data))
     if outline and (found := Outline.of(data)) is not None:
         return await found.with_first()

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from functools import reduce
 from io import BytesIO
 
 import brotli
@@ -173,3 +174,8 @@ def extended(whole: BytesIO, part: bytes) -> BytesIO:
     else:
         whole.write(part)
     return whole
+
+
+def joined(parts: Iterable[bytes]) -> bytes:
+    """Put parts together as they are made."""
+    return reduce(extended, parts, BytesIO()).getvalue()

@@ -6,13 +6,14 @@ import codecs
 import gc
 import json
 import re
+from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Self
 
 import orjson
 
-from stac_manager.network.bodies import RefusedBodyError
+from stac_manager.network.bodies import PIECE_BYTES, RefusedBodyError, joined
 
 # orjson parses 80 to 250 MB of items a second and nothing else runs meanwhile: what is larger is parsed item by item.
 DECODED_AT_ONCE_BYTES = 3 * 1_048_576
@@ -141,17 +142,24 @@ def in_utf_8(data: bytes, content_type: str) -> bytes:
     data = data.removeprefix(codecs.BOM_UTF8)
     if b"\0" in data[:4] or data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         with suppress(ValueError):
-            return data.decode(json.detect_encoding(data)).encode()
+            return joined(_recoded(data, json.detect_encoding(data)))
     found = _CHARSET.search(content_type)
     if not found:
         return data
     with suppress(LookupError, ValueError):
         if codecs.lookup(found[1]).name != "utf-8" and _SYNTAX.decode(found[1]) == _SYNTAX.decode():
             try:
-                data.decode()
+                deque(_recoded(data, "utf-8"), maxlen=0)
             except UnicodeDecodeError:
-                return data.decode(found[1]).encode()
+                return joined(_recoded(data, found[1]))
     return data
+
+
+def _recoded(data: bytes, encoding: str) -> Iterator[bytes]:
+    """Write a text in UTF-8 a piece at a time, between which other threads have their turn."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    for at in range(0, len(data), PIECE_BYTES):
+        yield decoder.decode(data[at : at + PIECE_BYTES], at + PIECE_BYTES >= len(data)).encode()
 
 
 def values(data: bytes, at: int, end: int, most: int) -> Iterator[tuple[int, int]]:

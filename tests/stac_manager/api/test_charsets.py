@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,32 @@ async def test_text_is_read_as_its_charset_or_named(
     assert len(places) == len(ITEMS) - (not legible)
     assert places.get("item-07") == (NAME if legible else None)
     assert failures == ([] if legible else [REASON])
+
+
+async def test_a_large_page_is_not_put_into_utf_8_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else runs while a codec works."""
+    latin, sizes, threads = codecs.lookup("latin-1"), [0], set[int]()
+
+    class Decoder(latin.incrementaldecoder):  # type: ignore[name-defined, misc]
+        def decode(self, data: bytes, final: bool = False) -> str:
+            sizes.append(len(data))
+            threads.add(threading.get_ident())
+            return latin.decode(data)[0]
+
+    def looked_up(name: str) -> codecs.CodecInfo | None:
+        if name != "x_latin":
+            return None
+        return codecs.CodecInfo(latin.encode, latin.decode, incrementaldecoder=Decoder, name="x-latin")
+
+    codecs.register(looked_up)
+    try:
+        monkeypatch.setitem(ITEMS[7]["properties"], "place", NAME * 1_000_000)
+        places, failures = await searched("; charset=x-latin", "latin-1", 1)
+    finally:
+        codecs.unregister(looked_up)
+    assert (places["item-07"], failures) == (NAME * 1_000_000, [])
+    assert sum(sizes) > 4_000_000 > 20 * max(sizes)
+    assert threading.get_ident() not in threads
 
 
 async def test_a_file_names_it_as_well(tmp_path: Path) -> None:
