@@ -53,6 +53,7 @@ class FileStats(IngestStats):
             unpacking them and turning columns into values.
         seconds_decoding: Turning documents into dicts.
         peak_buffer: The most documents read ahead at one time, the one being decoded included.
+        refusals: Answers 429 and 503 of a server.
     """
 
     documents: int = 0
@@ -61,6 +62,7 @@ class FileStats(IngestStats):
     seconds_reading: float = 0.0
     seconds_decoding: float = 0.0
     peak_buffer: int = 0
+    refusals: int = 0
 
 
 LATENCIES_KEPT = 1_024

@@ -146,6 +146,7 @@ class Transport:
             return result
         except RemoteError as error:
             outcome = "refused" if error.refused else "failed" if error.passing else "other"
+            self._stats.refusals += error.refused
             says = error.retry_after
             raise
         finally:

@@ -175,8 +175,9 @@ def failing(times: int, status: int, answer: bytes, **headers: str) -> Any:
 def test_faults_that_pass_cost_a_retry_and_no_item(status: int) -> None:
     answers: dict[str, Any] = {**wide(5), "/2.json": failing(2, status, document(item("002")), **{"Retry-After": "0"})}
     with serving(answers) as server:
-        ids, failures, _ = fetch(f"{server.url}/catalog.json", concurrency=3)
+        ids, failures, module = fetch(f"{server.url}/catalog.json", concurrency=3)
     assert (len(ids), failures, server.asked["/2.json"]) == (5, [], 3)
+    assert module.stats.refusals == (0 if status == 500 else 2)
 
 
 def test_a_body_that_is_cut_off_is_asked_for_again() -> None:
