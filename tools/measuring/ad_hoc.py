@@ -24,6 +24,7 @@ from . import schedule
 
 PROGRAM = ROOT / "benchmarks" / "_level.py"
 STOP_SECONDS = 10.0
+REFUSED_SECONDS = 2.0  # a server that counts the requests of a second would refuse the next level for those of this one
 PACKAGES = ("aiohttp", "orjson", "msgspec", "pysimdjson", "pyarrow", "stac-manager")
 
 
@@ -72,6 +73,11 @@ class Worker:
     def failed(self) -> int:
         """How many documents or items could not be delivered, in the worst run."""
         return max((run["failed"] for run in self.runs), default=0)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the server refused requests of its last run."""
+        return bool(self.runs and self.runs[-1]["usage"]["refusals"])
 
     def wait(self) -> None:
         """Until it can run, or says why it cannot."""
@@ -145,7 +151,7 @@ def _run_all(request: Request, started: list[Worker]) -> None:
         for worker in (one for one in started if request.warm_up and not one.reason):
             worker.run(keep=False)
             show({one.concurrency: () for one in started if not one.reason}, 0.0)
-        began = time.monotonic()
+        began, last = time.monotonic(), None
         while True:
             able = {worker.concurrency: worker for worker in started if not worker.reason}
             samples = {level: worker.seconds for level, worker in able.items()}
@@ -154,7 +160,10 @@ def _run_all(request: Request, started: list[Worker]) -> None:
             level = schedule.next_level(samples, elapsed, request.rules)
             if level is None:
                 return
-            able[level].run()
+            if last is not None and last.is_refused:
+                time.sleep(REFUSED_SECONDS)
+            last = able[level]
+            last.run()
 
 
 def _level(worker: Worker) -> Level:
