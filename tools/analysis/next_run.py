@@ -100,7 +100,7 @@ def _more_to_share(data_set: DataSet, tasks: float, factor: int) -> tuple[str, s
     else:
         name = "test_size" if data_set.kind == "file" and not own else "max_items"
         why, option, value = "Measure more items", name, items * factor
-    if value < 1 or (own and "--max-items" not in command):
+    if value < 1 or (own and ("--max-items" not in command or tasks < 2)):  # a single file has no more documents
         return None
     return _again(data_set, f"{why}, so that every worker has work{_cost(data_set, factor)}", **{option: value})
 

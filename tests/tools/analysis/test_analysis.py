@@ -246,7 +246,7 @@ def throttled() -> DataSet:
         (
             # One file of one's own: more items than it has cannot be measured.
             data_set(level(1, 0.1, 1.0, tasks=1), level(5, 0.1, 1.0, tasks=1), kind="file",
-                     command="python tools/benchmark_ingest.py file --source mine.ndjson"),
+                     command="python tools/benchmark_ingest.py file --source mine.ndjson --max-items 900"),
             "Use 1 worker: more workers are not measurably faster\n"
             "Best Performance: 1 worker (sequential), nothing is faster\n"
             "Bottleneck: the CPU (1 worker keeps it busy 100 % of the time)\n"
