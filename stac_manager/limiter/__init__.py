@@ -127,13 +127,13 @@ class AutoLimiter(Limiter):
     a cache in front of some answers, would look full from the beginning.
 
     Refusals come from a limit on the number of requests at once, see `Capacity`, or on the rate, see `RateWindow`, or
-    are of single requests and say nothing of the level, see `LoneRefusals`. After a wave that does not say how long to
-    wait, each answer to one that was in flight beside it lets another go, a few of them (conservation of packets:
-    Jacobson, "Congestion Avoidance and Control", 1988): a limit on the number takes these. Where a wave has taught no
-    limit, the climb starts again from half of what was answered together, as TCP does after a loss (RFC 5681). With a
-    rate the level is no more than that needs by Little's law (Operations Research 9, 1961), and a refusal takes off
-    30 % at most once for all requests that were on their way (Chiu and Jain, "Analysis of the Increase and Decrease
-    Algorithms", 1989).
+    are of single requests and say nothing of the level, see `LoneRefusals`. Each answer to one that was in flight
+    beside a wave lets another go, a few of them, or one where the wave says how long to wait, as that is meant for what
+    was refused (RFC 9110, 10.2.3; conservation of packets: Jacobson, "Congestion Avoidance and Control", 1988): a limit
+    on the number takes these, and one on the rate refuses one more. Where a wave has taught no limit, the climb starts
+    again from half of what was answered together, as TCP does after a loss (RFC 5681). With a rate the level is no more
+    than that needs by Little's law (Operations Research 9, 1961), and a refusal takes off 30 % at most once for all
+    requests that were on their way (Chiu and Jain, "Analysis of the Increase and Decrease Algorithms", 1989).
     """
 
     def __init__(self, start: int = AUTO_START, ceiling: int = AUTO_CEILING) -> None:
@@ -196,8 +196,9 @@ class AutoLimiter(Limiter):
             self._rate = RateWindow()
         else:
             again = 0.0 < self._held_since < began
-            fits = not (retry_after or again) and self._capacity.fits(in_flight - 1)
-            self._crowd = _Crowd(in_flight - 1 if fits else 0)
+            fits = self._capacity.fits(in_flight - 1)
+            few = not again and (fits or not self._lone.many)
+            self._crowd = _Crowd(in_flight - 1 if few else 0, PROBES if fits and not retry_after else 1)
             self._held_since = self._held_since or now
             self._rate.refused(now, retry_after)
 

@@ -131,7 +131,8 @@ class Carrier:
         self._stats.tell(Retry(words(fault), tries.attempts, wait))
         if fault.refused:
             self._pause(wait)
-        await (self._hold.wait() if fault.refused and self._limiter.crowded else asyncio.sleep(wait))
+        crowded = fault.refused and (self._limiter.crowded or self._limiter.calm)
+        await (self._hold.wait() if crowded else asyncio.sleep(wait))
         return True
 
     def _pause(self, seconds: float) -> None:

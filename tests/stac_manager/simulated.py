@@ -163,7 +163,8 @@ class Run:
                 resume_at, by_refusal = max(resume_at, self.now + pause), kind == "refused"
                 heapq.heappush(events, (resume_at + 1e-6, next(order), "wake", self.now, None))
                 if not probing:  # with all others, where the next answer may end the pause
-                    again = self.now if kind == "refused" and self.limiter.crowded else self.now + pause
+                    taken = self.limiter.crowded or self.limiter.calm  # once a slot is free
+                    again = self.now if kind == "refused" and taken else self.now + pause
                     heapq.heappush(events, (again, next(order), "again", self.now, None))
                 if probing:
                     probing -= 1

@@ -145,12 +145,14 @@ def test_refusals_at_random_cost_auto_no_more_than_the_best_fixed_level(name: st
     assert fmean(ratios) >= 0.9, ratios
 
 
-@pytest.mark.parametrize("most", [1, 2, 3, 4, 6, 8, 12, 20])
-def test_a_limit_on_the_number_is_found(most: int) -> None:
+@pytest.mark.parametrize(
+    ("most", "says"), [*((most, False) for most in (1, 2, 3, 4, 6, 8, 12, 20)), (8, True), (12, True), (20, True)]
+)
+def test_a_limit_on_the_number_is_found(most: int, says: bool) -> None:
     """After a few refusals, whatever level was asked for."""
     possible = 600 / most * 0.1
     for documents in (True, False):
-        server = Server(refuses_beyond=most, refuses_documents=documents, says=False, refusal_latency=0.01)
+        server = Server(refuses_beyond=most, refuses_documents=documents, says=says, refusal_latency=0.01)
         fixed, auto = Run(server, FixedLimiter(max(most, 8)), 600), Run(server, AutoLimiter(), 600)
         assert fixed.seconds() <= 1.15 * possible
         assert auto.seconds() <= (1.7 if most <= 2 else 1.1) * possible  # documents take both at first
@@ -233,7 +235,9 @@ def test_what_each_outcome_means(outcomes: list[Outcome], level: int) -> None:
         (0, None, 2, False, 8, True),
         (0, None, 3, False, 1, True),  # these tell whether it takes others now
         (0, None, 1, True, 1, False),  # it does not
-        (0, 1.0, 0, False, 1, False),  # it asks to wait
+        (0, 1.0, 0, False, 8, True),  # it asks what was refused to wait: one other tells
+        (0, 1.0, 1, False, 1, True),
+        (0, 1.0, 1, True, 1, False),
         (0, 0.0, 0, False, 8, True),
         (8, None, 0, False, 8, True),
         (9, None, 0, False, 1, False),  # more than these were answered together before: that is no limit
