@@ -175,7 +175,7 @@ class AutoLimiter(Limiter):
             self._refused(began, ended.in_flight, now, ended.retry_after)
         elif outcome == "failed" and began >= self._deaf_until:
             self._deaf_until = now
-            self._climb.back_off(now)
+            self._climb.back_off(self._capacity.together_since(began), ended.latency, now)
 
     def _answered(self, began: float, now: float, *, page: bool) -> None:
         if self._held_since and began > self._held_since:

@@ -97,6 +97,10 @@ class Capacity:
         """Whether that may be the limit: never more were answered."""
         return together >= most_together(self._answered)
 
+    def together_since(self, began: float) -> int:
+        """How many were answered together at most, of those that ended since."""
+        return most_together(span for span in self._answered if span[1] >= began)
+
     def all_ended(self) -> None:
         """No request is in flight any more, which ends a wave of refusals."""
         if self._wave:

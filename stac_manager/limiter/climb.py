@@ -19,8 +19,10 @@ LATENCY_SMOOTHING = 0.2
 TRIAL_STEP = 1.3
 ANSWERS_A_WORKER = 3
 MOST_PATIENCE = 16
-# Where requests timed out, more are tried after so many rounds, and twice as many each time that was in vain.
-ROUNDS_BELOW_WALL, MOST_ROUNDS = 8, 256
+# Where requests timed out, more are tried after so many times that time, and twice as many each time that was in vain.
+TIMES_BELOW_WALL, MOST_TIMES = 8, 256
+# A time-out takes off at least that (CUBIC, RFC 9438), and half where nobody is answered (RFC 5681).
+TIMED_OUT = 0.7
 BETTER = 1.05
 # Answers that say nothing of a level: fewer requests were in flight than this share of it.
 LEVEL_USED = 0.75
@@ -44,8 +46,9 @@ class _Wall:
     """A level that is not passed: the ceiling, or where requests timed out."""
 
     level: int
-    rounds: int = ROUNDS_BELOW_WALL  # after so many of them it is tried to pass it
-    pages: int = 0
+    since: float = 0.0
+    seconds: float = 0.0  # after so many it is tried to pass it
+    times: int = TIMES_BELOW_WALL
 
 
 class Climb:
@@ -68,7 +71,7 @@ class Climb:
         trial = self._trial
         if trial.since < 0:
             trial.since = now - latency
-        self._pass_wall()
+        self._pass_wall(now)
         if not growing or in_flight < LEVEL_USED * trial.level or now - latency < self._since:
             return
         if self._starting:
@@ -86,11 +89,10 @@ class Climb:
     def _raise(self, steps: int) -> None:
         self.level = min(self.level + max(steps, 0), self._wall.level)
 
-    def _pass_wall(self) -> None:
+    def _pass_wall(self, now: float) -> None:
         wall = self._wall
-        wall.pages += 1
-        if wall.pages >= wall.rounds * wall.level:
-            wall.level, wall.pages = min(ceil(wall.level * TRIAL_STEP), self._bounds[1]), 0
+        if now - wall.since >= wall.seconds:
+            wall.level, wall.since = min(ceil(wall.level * TRIAL_STEP), self._bounds[1]), now
 
     def _end_round(self, now: float) -> None:
         """The level was raised in this round: does that bring more? Pages that come together tell it only now."""
@@ -136,12 +138,12 @@ class Climb:
         self.level = level
         self._trial = _Trial(level, now)
 
-    def back_off(self, now: float) -> None:
-        """Take off half after a time-out, as TCP does (RFC 5681), and go on from there."""
-        self.restart(self.level // 2, now)
-        rounds = min(2 * self._wall.rounds, MOST_ROUNDS) if self._wall.level < self._bounds[1] else ROUNDS_BELOW_WALL
-        if self._wall.pages:  # else nobody is answered, which is an outage
-            self._wall = _Wall(self.level, rounds)
+    def back_off(self, together: int, latency: float, now: float) -> None:
+        """Go on from as many as were answered together in that time, after a time-out."""
+        self.restart(min(together, int(self.level * TIMED_OUT)) or self.level // 2, now)
+        if together:  # else nobody is answered, which is an outage
+            times = min(2 * self._wall.times, MOST_TIMES) if self._wall.level < self._bounds[1] else TIMES_BELOW_WALL
+            self._wall = _Wall(self.level, now, times * latency, times)
 
     def held(self, since: float, until: float) -> None:
         """All requests were held back, which is not for the level."""

@@ -261,6 +261,29 @@ def test_answers_beside_a_wave_of_refusals_let_others_go(
     assert (auto.level, auto.crowded) == (level, crowded)
 
 
+@pytest.mark.parametrize(
+    ("answered", "level", "waits"),
+    [
+        (8, 8, True),  # as many as were answered together
+        (18, 16, True),  # 30 % less at least: it was 23 by then
+        (0, 10, False),  # an outage
+    ],
+)
+def test_a_time_out_takes_the_level_to_what_was_answered_beside_it(answered: int, level: int, waits: bool) -> None:
+    """And for eight times as long no more are tried."""
+    auto = AutoLimiter()
+    for number in range(answered):
+        auto.observe(Ended("page", latency=0.1, in_flight=AUTO_START - number, now=0.1))
+    auto.observe(Ended("failed", latency=5.0, in_flight=AUTO_START - answered, now=5.0))
+    assert auto.level == level
+    levels = []
+    for tenth in range(800):
+        for _ in range(auto.level):
+            auto.observe(Ended("page", latency=0.1, in_flight=auto.level, now=5.1 + tenth / 10))
+        levels.append(auto.level)
+    assert (max(levels[:390]) == level, max(levels) > level) == (waits, True)
+
+
 def test_requests_that_time_out_are_not_sent_again_and_again() -> None:
     """Where more than eight at once time out, each of the few that try that costs five seconds."""
     auto = AutoLimiter()
