@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import orjson
 
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
 from stac_manager.plan import DIGEST_BYTES, Plan, Rule, partition_of
-from stac_manager.sinks.disk import Disk
+from stac_manager.sinks.disk import Disk, digest_of_footer
 from stac_manager.sinks.layout import MANIFEST, Layout
 from stac_manager.sinks.lock import locked
 from stac_manager.sinks.model import (
@@ -27,6 +27,7 @@ from stac_manager.sinks.model import (
     VERSION,
     Format,
     Manifest,
+    PartEntry,
     PartRecord,
     check_version,
     converted,
@@ -243,16 +244,20 @@ class Folder:
 
     # The manifest
 
-    def write_manifest(self, manifest: Manifest) -> None:
-        """Say that all is done.
+    def write_manifest(self, manifest: Manifest) -> Manifest:
+        """Say that all is done, and return what was said.
 
         Raises:
             DataProcessingError: If a part was removed or changed after it was written.
         """
         if (gone := self.changed_part(manifest)) is not None:
             raise DataProcessingError(f"{gone}: was removed or changed during the run; run it again to resume")
+        if manifest.format == "geoparquet":
+            parts = [PartEntry(**{**part, "footer": digest_of_footer(self.path_of(part))}) for part in manifest.parts]
+            manifest = replace(manifest, parts=tuple(parts))
         content = orjson.dumps(manifest.to_json(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
         self.disk.replace_content(self.layout.manifest, content, self.layout.temporary / MANIFEST)
+        return manifest
 
     def read_manifest(self, path: Path | None = None) -> Manifest | None:
         """Return the manifest, None where there is none.
@@ -268,10 +273,14 @@ class Folder:
         except orjson.JSONDecodeError as error:
             raise ConfigurationError(f"{path}: not JSON: {error}{REMOVE}") from None
 
+    def path_of(self, part: PartEntry) -> Path:
+        """Return where a part is."""
+        return self.layout.dest if self.layout.file else self.layout.parts / part["file"]
+
     def changed_part(self, manifest: Manifest) -> Path | None:
         """Return the first part that is not there, or not as long as the manifest says; None if all are."""
         for part in manifest.parts:
-            path = self.layout.dest if self.layout.file else self.layout.parts / part["file"]
+            path = self.path_of(part)
             if not path.is_file() or path.stat().st_size != part["bytes"]:
                 return path
         return None

@@ -93,8 +93,7 @@ def _summed(folder: Folder, base: Manifest, found: Manifest, parts: Sequence[Par
         started=found.started,
         finished=now(),
     )
-    folder.write_manifest(merged)
-    return merged
+    return folder.write_manifest(merged)
 
 
 def _both(first: Mark, first_items: int, second: Mark, second_items: int, items: int) -> Mark:

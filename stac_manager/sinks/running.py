@@ -205,9 +205,7 @@ class Run:
             ordered = self._with_one_schema(ordered)
         if self.layout.file:
             _join(self.folder, ordered)
-        manifest = manifest_for(self.request, plan, ordered, self.folder.began())
-        self.folder.write_manifest(manifest)
-        return manifest
+        return self.folder.write_manifest(manifest_for(self.request, plan, ordered, self.folder.began()))
 
     def _with_one_schema(self, records: Sequence[PartRecord]) -> list[PartRecord]:
         from stac_manager.sinks.geoparquet import unify

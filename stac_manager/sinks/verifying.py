@@ -14,6 +14,7 @@ import orjson
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
 from stac_manager.files.arrow import naming_damage
 from stac_manager.files.compression import zstd
+from stac_manager.sinks.disk import digest_of_footer
 from stac_manager.sinks.folder import Folder
 from stac_manager.sinks.layout import MANIFEST, layout_of
 from stac_manager.sinks.model import Format
@@ -35,16 +36,18 @@ class Verified:
 def verify(dest: str | Path, *, unique: bool = False) -> Verified:
     """Read all parts, with the checksums that zstd and Parquet have of their content, and count their items.
 
-    What was edited in NDJSON that is not compressed, and is as long as before, is not noticed.
+    The footer of Parquet is compared with its digest in the manifest. What was edited in NDJSON that is not compressed
+    and is as long as before is not noticed.
 
     Raises:
         DataProcessingError: If there is no manifest, or it cannot be read: no run has ended here.
         ConfigurationError: If DEST is not there, or its manifest is damaged.
     """
     layout = layout_of(dest)
+    folder = Folder(layout)
     try:
         os.lstat(dest)
-        manifest = Folder(layout).read_manifest()
+        manifest = folder.read_manifest()
     except FileNotFoundError:
         raise ConfigurationError(f"{dest}: does not exist") from None
     except OSError as error:
@@ -56,9 +59,11 @@ def verify(dest: str | Path, *, unique: bool = False) -> Verified:
     seen: set[bytes] | None = set() if unique else None
     items = twice = 0
     for part in manifest.parts:
-        path = layout.dest if layout.file else layout.parts / part["file"]
+        path = folder.path_of(part)
         try:
             size, count = path.stat().st_size, 0
+            if "footer" in part and part["footer"] != digest_of_footer(path):
+                raise ValueError("its footer is not the one that was written")
             for identity in identities(path, manifest.format):
                 count += 1
                 if seen is not None:
