@@ -25,8 +25,8 @@ def require_module(name):
 
 
 def import_package():
-    """Import the package and nothing else."""
-    importlib.import_module("stac_manager")
+    """Import what every program does, and nothing else: the package itself loads a name when it is first used."""
+    return importlib.import_module("stac_manager").IngestModule
 
 
 def require_count(module, name):

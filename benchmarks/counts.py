@@ -58,12 +58,12 @@ class Buffer:
 
 
 class Modules:
-    """Modules that a fresh interpreter has imported after `import stac_manager`, and after a fetch in each mode."""
+    """Modules that a fresh interpreter has imported with IngestModule, and after a fetch in each mode."""
 
     param_names = ["after"]
     params = (["import", "file", "api"],)
     unit = "modules"
-    version = "1"
+    version = "2"
     timeout = 300
 
     def setup(self, after):

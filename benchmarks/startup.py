@@ -13,7 +13,7 @@ class Startup:
         _compat.require()
 
     def timeraw_import(self):
-        return "import stac_manager"
+        return "from stac_manager import IngestModule, WorkflowContext"
 
     def peakmem_imports_file(self):
         _compat.load("file")
@@ -22,6 +22,7 @@ class Startup:
         _compat.load("api")
 
 
+Startup.timeraw_import.version = "2"
 Startup.timeraw_import.number = 1
 Startup.timeraw_import.repeat = 10
 Startup.timeraw_import.rounds = 1

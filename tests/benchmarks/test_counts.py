@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import subprocess
+import sys
 
-from benchmarks import _datasets, counts
+import pytest
+from support import ROOT
+
+from benchmarks import _datasets, counts, startup
 
 
 @pytest.mark.skipif(not hasattr(counts.os, "RWF_NOWAIT"), reason="n/a on this system")
@@ -21,3 +25,11 @@ def test_a_commit_that_never_asks_whether_it_would_wait_is_not_measured(monkeypa
     monkeypatch.setattr(counts, "_driven", lambda *_: ["10", "3"])
     with pytest.raises(NotImplementedError, match="only 3 of 150 reads"):
         counts.Buffer().setup(10)
+
+
+@pytest.mark.parametrize(
+    "imports", [startup.Startup().timeraw_import(), "from benchmarks import _compat\n_compat.import_package()"]
+)
+def test_an_import_is_that_of_what_a_program_uses(imports: str) -> None:
+    program = f"{imports}\nimport sys\nprint('stac_manager.ingest' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, text=True) == "True\n"
