@@ -32,6 +32,8 @@ class PartitionReport:
         requests: Requests sent.
         failed: Members and documents that could not be delivered; the failure collector names them.
         catalogs: Catalogs and Collections that stood where items were looked for.
+        next_pages: Pages that documents name as their next ones and that were not read with it, as `following.Named`.
+        last_pages: Documents that name none.
         timeless: Items of files that `datetime` leaves out since their time is missing or not understood.
         problem: Why it is not proved to be whole, in words; None where nothing speaks against it.
         doubtful: Digests of items of which the owner cannot be told, and that were not delivered here; who merges
@@ -56,6 +58,8 @@ class PartitionReport:
     requests: int = 0
     failed: int = 0
     catalogs: int = 0
+    next_pages: tuple[tuple[str, ...], ...] = ()
+    last_pages: int = 0
     timeless: int = 0
     problem: str | None = None
     doubtful: tuple[str, ...] = ()

@@ -36,6 +36,8 @@ from stac_manager.texts import Texts
 
 SMALL_BYTES = 262_144
 """A JSON document of no more is taken for one item, and its first bytes are not looked at."""
+MOST_NEXT_PAGES = 1_000
+"""So many pages that were not read are in a report."""
 
 _planned = partial(tuple.__new__, PlannedDocument)  # a third of the cost of PlannedDocument()
 
@@ -160,6 +162,8 @@ async def read(
         pages=stats.documents,
         failed=len(own),
         catalogs=own.catalogs,
+        next_pages=tuple(map(tuple, own.pages.left[:MOST_NEXT_PAGES])),
+        last_pages=own.pages.without,
         timeless=filters.timeless.count,
         problem=problem,
         place=_place(partition),

@@ -24,6 +24,7 @@ from stac_manager.files.formats import Document
 from stac_manager.files.opening import hint
 from stac_manager.files.readahead import ReadAhead
 from stac_manager.files.turns import Turns
+from stac_manager.following import pages_left
 from stac_manager.owning import owning
 from stac_manager.picking import ThinReader
 from stac_manager.protocols import Item
@@ -76,9 +77,9 @@ async def read(
         raise _nothing_delivered(source, filters, own)
     if own.catalogs:
         stats.notes.append(passed_over(own.catalogs, own.first_catalog))
-    pages = own.pages.note if stats.items != config.max_items else None
+    pages = pages_left(own.pages.left, own.pages.without) if stats.items != config.max_items else []
     timeless = filters.timeless.note(discreet=is_remote(source))  # a server may repeat credentials
-    stats.notes += filter(None, (timeless, pages))
+    stats.notes += filter(None, (timeless, *pages))
 
 
 def kept_by(texts: Texts | None, filters: Filters) -> Filters:

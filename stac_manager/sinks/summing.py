@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from stac_manager.completeness import merge
 from stac_manager.exceptions import ConfigurationError, printable
+from stac_manager.following import Named, pages_left
 from stac_manager.plan import Plan
 from stac_manager.sinks.folder import Header
 from stac_manager.sinks.model import Manifest, PartEntry, PartRecord, now, total
 from stac_manager.sinks.request import Request
-from stac_manager.sinks.sources import digest_of_files
+from stac_manager.sinks.sources import digest_of_files, documents_of
 from stac_manager.words import many, passed_over, without_a_time
 
 
@@ -26,6 +28,11 @@ def manifest_for(request: Request, plan: Plan, records: Sequence[PartRecord], st
         notes = (*notes, passed_over(catalogs))
     if timeless := sum(record.report.timeless for record in records):
         notes = (*notes, without_a_time(timeless))
+    if left := [Named(*each) for record in records for each in record.report.next_pages]:
+        read = {posixpath.normpath(document.path) for partition in plan for document in documents_of(partition)}
+        left = [each for each in left if each.place not in read]
+        unread = pages_left(left, sum(record.report.last_pages for record in records))
+        notes = (*notes, *(unread if most is None or items < most else ()))
     if most is not None and items >= most:
         status, problems = "unverified", ()
         notes = (*notes, f"stopped after {many(most, 'item')}, as asked")

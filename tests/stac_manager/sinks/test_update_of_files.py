@@ -222,6 +222,24 @@ def test_items_without_a_time_that_is_understood_are_said(tmp_path: Path) -> Non
     assert (manifest.items, manifest.notes) == (1, (left_out,))
 
 
+def test_pages_that_are_not_read_are_said(tmp_path: Path) -> None:
+    """Of any partition: the next page of one may be in another."""
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    for number in range(3):
+        links = [{"rel": "next", "href": f"./{number + 1}.json"}]
+        page = {"type": "FeatureCollection", "features": [make_item(str(number))], "links": links}
+        (folder / f"{number}.json").write_text(json.dumps(page) + " " * 300_000)
+    sink = Sink({"source": folder}, tmp_path / "out", partition_items=1)
+    said = f"1 next page not read, the first: ./3.json, which {folder / '2.json'} names; name all of them"
+    assert [note.partition(", or use")[0] for note in write(sink).notes] == [said]
+    (folder / "3.json").write_text(json.dumps({"type": "FeatureCollection", "features": [make_item("3")]}))
+    assert write(replace(sink, dest=tmp_path / "all")).notes == ()
+    assert write(Sink({"source": folder, "max_items": 1}, tmp_path / "one")).notes == (
+        "stopped after 1 item, as asked",
+    )
+
+
 def test_ids_without_items_are_said_and_an_update_counts_anew(tmp_path: Path) -> None:
     folder = tmp_path / "items"
     folder.mkdir()
