@@ -320,7 +320,7 @@ def test_a_fetch_gives_what_a_naive_reading_of_the_options_gives(
 @pytest.mark.parametrize("options", [{}, {"fields": ["id"]}])
 async def test_items_whose_time_is_not_understood_are_noted(options: dict[str, Any], tmp_path: Path) -> None:
     others = {"start_datetime": "2024-05-01T00:00:00Z", "end_datetime": "2024-05-02"}
-    times: list[dict[str, Any]] = [{}, {"datetime": "2024-05-01T10:00:00 UTC"}, {"datetime": None}, {"datetime": 5}]
+    times: list[dict[str, Any]] = [{}, {"datetime": "2024-05-01T10:00:00 CET"}, {"datetime": None}, {"datetime": 5}]
     times += [{"datetime": None, **others}, {"datetime": "2023-05-01T00:00:00Z"}, {"datetime": "?", **others}]
     made = [item(str(number), **each) for number, each in enumerate(times)]
     made.append({**item("7"), "properties": None})
@@ -331,7 +331,7 @@ async def test_items_whose_time_is_not_understood_are_noted(options: dict[str, A
     assert [each["id"] async for each in module.fetch(WorkflowContext.create())] == ["0", "4", "6"]
     (note,) = module.stats.notes
     assert note.startswith("4 Items left out by 'datetime': the time is missing or not understood, the first: '1' of ")
-    assert note.endswith("'2024-05-01T10:00:00 UTC'")
+    assert note.endswith("'2024-05-01T10:00:00 CET'")
     module = IngestModule(source)
     assert len([each async for each in module.fetch(WorkflowContext.create())]) == 8
     assert module.stats.notes == []
