@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pyarrow
 import pyarrow.parquet
 import pytest
@@ -260,15 +259,6 @@ async def test_missing_sources_are_configuration_errors(
         await fetch(options)
     assert said in str(caught.value)
     assert "s3cret" not in str(caught.value)
-
-
-async def test_leaving_early_closes_the_stream(write: Write) -> None:
-    path = write("x.ndjson", ndjson(make_items(5_000)))
-    stream = IngestModule({"source": str(path)}).fetch(WorkflowContext.create())
-    async for _ in stream:
-        break
-    await stream.aclose()
-    assert str(path) not in [file.path for file in psutil.Process().open_files()]
 
 
 async def test_links_in_a_circle_give_every_item_once(write: Write, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from support import ids, make_item
+from support import fetch, ids, make_item, turns_beside
 
 from stac_manager import IngestModule, WorkflowContext
 from stac_manager.files import readahead, threads, waits, window
@@ -126,6 +126,13 @@ async def test_same_items_in_the_same_order(
     if isinstance(concurrency, int):
         assert stats.concurrency == concurrency
         assert stats.peak_buffer <= concurrency
+
+
+async def test_other_tasks_get_their_turn(tmp_path: Path) -> None:
+    for number in range(500):
+        item = make_item(f"{number:04}", filler=["x" * 50] * 400)
+        (tmp_path / f"{number:04}.json").write_text(json.dumps(item))
+    assert await turns_beside(fetch({"source": tmp_path, "concurrency": 5})) > 5
 
 
 async def test_the_time_of_reads_tells_where_the_system_does_not(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
