@@ -1,20 +1,17 @@
-"""How long a refused search waits, and that all of it waits; which bodies are understood. Over real sockets."""
+"""How long a refused search waits, and that all of it waits. Over real sockets."""
 
 from __future__ import annotations
 
 import asyncio
-import gzip
 import re
 import socket
 import sys
 import time
-import zlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from unittest import mock
 
-import brotli
 import pytest
 from aiohttp import web
 
@@ -102,40 +99,6 @@ async def test_one_refusal_holds_all_requests_back(status: int) -> None:
     stats = await fetched(refuse_once, limit=1, concurrency=5)
     assert stats.refusals == stats.pauses == 1
     assert during_the_pause <= 4, "others than those that were on their way already"
-
-
-@pytest.mark.parametrize(
-    ("coding", "pack"),
-    [
-        ("gzip", gzip.compress),
-        ("x-gzip", gzip.compress),
-        ("gzip", lambda data: gzip.compress(data[:99]) + gzip.compress(data[99:])),
-        ("deflate", zlib.compress),
-        ("deflate", lambda data: zlib.compress(data, wbits=-zlib.MAX_WBITS)),
-        ("br", brotli.compress),
-        ("identity", bytes),
-    ],
-)
-async def test_every_coding_that_is_asked_for_is_understood(coding: str, pack: Callable[[bytes], bytes]) -> None:
-    async def packed(request: web.Request, number: int, whole: web.Response) -> web.StreamResponse:
-        asked = request.headers["Accept-Encoding"].split(", ")
-        assert {"gzip", "deflate", "br"} == set(asked)
-        return web.Response(body=pack(bytes(whole.body)), headers={"Content-Encoding": coding})  # type: ignore[arg-type]
-
-    stats = await fetched(packed)
-    assert stats.retries == 0
-    assert stats.bytes_received < stats.bytes_decoded or coding == "identity"
-
-
-@pytest.mark.parametrize(
-    ("coding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress), ("br", brotli.compress)]
-)
-async def test_a_packed_body_that_is_cut_off_is_asked_for_again(coding: str, pack: Callable[[bytes], bytes]) -> None:
-    async def cut_once(request: web.Request, number: int, whole: web.Response) -> web.StreamResponse:
-        body = pack(bytes(whole.body))  # type: ignore[arg-type]
-        return web.Response(body=body[:-9] if number == 2 else body, headers={"Content-Encoding": coding})
-
-    assert (await fetched(cut_once)).retries == 1
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a full queue refuses")

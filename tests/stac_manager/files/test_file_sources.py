@@ -104,12 +104,6 @@ async def test_collection_id_chooses_the_collection(write: Write) -> None:
         await fetch({"source": source, "collection_id": "none"})
 
 
-@pytest.mark.parametrize("max_items", [1, 3, 5, 99])
-async def test_max_items_is_exact(write: Write, max_items: int) -> None:
-    source = str(write("fc.json", feature_collection(ITEMS)))
-    assert await fetch({"source": source, "max_items": max_items}) == ITEMS[:max_items]
-
-
 @pytest.mark.parametrize("path", real_item_files() or [None], ids=lambda path: path.stem if path else "none")
 async def test_real_items_in_every_layout(path: Path | None, write: Write, tmp_path: Path) -> None:
     if path is None:
