@@ -116,14 +116,14 @@ class Search:
         return page
 
     async def _survive(self, reading: Reading, error: DataProcessingError) -> None:
-        """Go on without a page that cannot be had, where others can."""
+        """Go on without a page that cannot be had, where others can. Parts are never read in one Collection only."""
         status, partition, fetcher = error.status, reading.share.partition, self._fetcher
         named, client, numbers = isinstance(partition, Named), fetcher.client, self.ways.by_number
         works = reading.tally.fetched or isinstance(partition, Pages)  # as others came by their numbers
         first = not (fetcher.any_came or named) and await is_answered(client, self.query, error)
         known = works or first or (fetcher.any_came and not 400 <= status < 500)  # others came in this form
         other = None if known else await another_form(client, self.query, error, partition, reading.first)
-        if other is not None:
+        if other is not None and (isinstance(partition, Whole) or not other.within(partition).apart):
             if other.endpoint != self.query.endpoint and status != REFUSED_METHOD:
                 reading.ending.elsewhere = reading.ending.elsewhere or error
             self.query = other

@@ -12,6 +12,8 @@ from math import ceil, inf
 from time import time
 from typing import Any
 
+from yarl import URL
+
 from stac_manager.api.counting import MOST_PARTITIONS, counted_in_parts
 from stac_manager.api.cutting import Cutter, Density
 from stac_manager.api.endpoint import Endpoint
@@ -46,12 +48,13 @@ BLIND_PARTITIONS = 16  # without counts nobody knows how many are right
 
 
 class Endpoints:
-    """Where searches are answered, as the partitions that were read have found: the next ones ask there. And which
-    error follows every last page, if one does."""
+    """Where searches are answered, as the partitions that were read have found: the next ones ask there, and may go on
+    where one was let in. And which error follows every last page, if one does."""
 
     def __init__(self) -> None:
         self._by_collections: dict[tuple[str, ...], Endpoint] = {}
         self.errs_at_ends: str | None = None
+        self.let_in: set[URL] = set()
         self._posted = False  # whether Items were had by POST
 
     async def query(self, planner: Planner) -> Query:
@@ -204,7 +207,7 @@ async def read(
     partitions that follow, and `pool` the connections to there."""
     async with opened(replace(config, max_items=None), collection_id, stats, pool) as session:
         workers, whole = session.level.planned, isinstance(partition, Whole)
-        session.fetcher.errs_at_ends = endpoints.errs_at_ends
+        session.fetcher.errs_at_ends, session.fetcher.client.let_in = endpoints.errs_at_ends, endpoints.let_in
         planned = (
             await _planned(config, session, stats, blindly=True)
             if whole

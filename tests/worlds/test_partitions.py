@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 import pytest
 
@@ -26,7 +27,14 @@ from .habits import (
     Window,
 )
 from .server import Ask, Habit, Json, Key, Refusal, World, key_of, running
-from .test_worlds import LIMIT, in_many_zones, in_ranges_turned_round, spread, without_geometry
+from .test_worlds import (
+    LIMIT,
+    in_many_zones,
+    in_ranges_turned_round,
+    mixed,
+    spread,
+    without_geometry,
+)
 
 
 class Landings(Habit):
@@ -173,14 +181,19 @@ async def test_a_search_of_one_partition_is_read_as_well_as_a_fetch(habit: Habit
 
 
 class Posts(Habit):
-    """Counts what is sent by POST, of which one is lost on its way."""
+    """Counts what is sent by POST, of which one is lost on its way, or refused; searches by GET may always be."""
 
     count, dropped = 0, -1
+
+    def __init__(self, status: int = 404, *, gets: bool = True) -> None:
+        self.status, self.gets = status, gets
 
     async def arrives(self, ask: Ask) -> None:
         self.count += ask.method == "POST"
         if ask.method == "POST" and self.count == self.dropped:
-            raise Refusal(404)
+            raise Refusal(self.status)
+        if ask.method == "GET" and ask.path == "/search" and not self.gets:
+            raise Refusal(405)
 
 
 async def test_a_method_that_is_refused_is_tried_once_for_all_partitions() -> None:
@@ -211,3 +224,23 @@ async def test_a_request_that_is_lost_says_nothing_of_the_method_for_the_partiti
             counts.append(posts.count)
     assert keys == set(map(key_of, world.items))
     assert all(counts)
+
+
+@pytest.mark.parametrize(("status", "known", "comes"), [(403, True, True), (403, False, False), (404, False, False)])
+async def test_a_partition_of_all_collections_is_not_read_for_one_of_them(
+    status: int, known: bool, comes: bool
+) -> None:
+    posts = Posts(status, gets=False)
+    world = World(mixed(spread()), [posts])
+    async with running(world):
+        module = IngestModule({"source": world.url, "limit": LIMIT, "retries": 1})
+        first, last, *_ = await module.plan(partition_items=25)
+        assert [item async for item in module.read(first, WorkflowContext.create())]
+        whole = [key_of(item) async for item in module.read(last, WorkflowContext.create())]
+        posts.count, posts.dropped = 0, 1
+        module = module if known else IngestModule({"source": world.url, "limit": LIMIT, "retries": 1})
+        keys: list[Key] = []
+        with nullcontext() if comes else pytest.raises(DataProcessingError, match=f"answered {status}"):
+            keys += [key_of(item) async for item in module.read(last, WorkflowContext.create())]
+    assert {collection for collection, _ in whole} == {"a", "b", "c"}
+    assert keys == (whole if comes else [])

@@ -168,6 +168,11 @@ def in_three_collections(count: int = COUNT) -> list[Json]:
     return [make_item(n, "abc"[n * 3 // count]) for n in range(count)]
 
 
+def mixed(items: list[Json]) -> list[Json]:
+    """The same, of all Collections at all times."""
+    return [{**item, "collection": "abc"[number % 3]} for number, item in enumerate(items)]
+
+
 def in_small_collections() -> list[Json]:
     sizes = (67, 4, 4, 4, 4, 5, 2, 30)
     return [make_item(n, name) for n, name in enumerate(f"{k}" for k, size in enumerate(sizes) for _ in range(size))]
