@@ -62,7 +62,8 @@ async def survey(
     said = query
     while isinstance(answer, DataProcessingError):
         of_an_item = probe is not None and may_be_an_item(answer, query)
-        if of_an_item or (other := await another_form(client, query, answer, Whole(), first)) in (None, query):
+        asked = query.request(Whole(), limit_of(first) or body["limit"])  # `first` lacks `fields`, if it was a guess
+        if of_an_item or (other := await another_form(client, query, answer, Whole(), asked)) in (None, query):
             break
         query, said = other, other if answer.status == REFUSED_METHOD else said
         if query.apart or query.by_names(Whole(), query.request(Whole(), body["limit"])):

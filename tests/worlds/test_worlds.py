@@ -842,6 +842,7 @@ CASES: dict[str, Callable[[], Case]] = {
         wanted=lambda item: "2024-01-10" <= item["properties"]["datetime"] < "2024-01-21",
     ),
     "POST is refused": lambda: Case([Refuses("POST")]),
+    "POST is refused, fields": lambda: Case([Refuses("POST"), Offers("fields")], options={"fields": ["id"]}),
     "POST is not found": lambda: Case([Refuses("POST", 404)]),
     "POST is not implemented": lambda: Case([Refuses("POST", 501)]),
     "no search, items of a Collection": lambda: Case([ItemsEndpointOnly()]),
@@ -886,6 +887,9 @@ CASES: dict[str, Callable[[], Case]] = {
         [SlashIsAdded(), LargestPage(7, silent=False, status=422)], world={"counts": False}, most_requests=140
     ),
     "a large page is a 400, unsaid": lambda: Case([LargestPage(4, silent=False, status=400, words="Bad Request")]),
+    "a search that names no Collections is refused, fields": lambda: Case(
+        [NeedsCollections(), Offers("fields")], options={"fields": ["id"]}, most_requests=50
+    ),
     "a large page is cut": lambda: Case([LargestPage(4, silent=True)]),
     "a large page is cut, next is absent": lambda: Case(
         [LargestPage(4, silent=True), NextLink("absent")], most_requests=300
@@ -1013,9 +1017,12 @@ async def test_what_can_be_had_comes_once(name: str, level: int | str) -> None:
     check(case, world, came, wanted)
 
 
-class OffersQuery(Habit):
+class Offers(Habit):
+    def __init__(self, extension: str) -> None:
+        self.extension = extension
+
     def document(self, path: str, document: Json) -> Json:
-        classes = [*document.get("conformsTo", ()), "https://api.stacspec.org/v1.0.0/item-search#query"]
+        classes = [*document.get("conformsTo", ()), f"https://api.stacspec.org/v1.0.0/item-search#{self.extension}"]
         return {**document, "conformsTo": classes}
 
 
@@ -1023,7 +1030,7 @@ class OffersQuery(Habit):
 @pytest.mark.parametrize("condition", [{"filter": "gsd = 10"}, {"query": {"gsd": {"eq": 10}}}])
 async def test_a_condition_that_may_be_ignored_is_named(condition: Json, offered: bool) -> None:
     name = next(iter(condition))
-    world = World(spread(20), [Ignores("filter"), *([OffersQuery()] if offered else [])], filters=offered)
+    world = World(spread(20), [Ignores("filter"), *([Offers("query")] if offered else [])], filters=offered)
     async with running(world):
         came = await visit(world, 1, **condition)
         plan = await IngestModule({"source": world.url, **condition}).plan()
