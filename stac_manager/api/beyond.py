@@ -23,7 +23,7 @@ from stac_manager.api.ownership import FOREIGN, Owner, owner
 from stac_manager.api.paging import Page, page_of
 from stac_manager.api.query import Query
 from stac_manager.api.reading import CAPPED, MOVED, PERHAPS_CAPPED, Reading
-from stac_manager.api.requests import Request
+from stac_manager.api.requests import Request, limit_of
 from stac_manager.api.seen import Sample, Seen
 from stac_manager.api.space import Point, points_of
 from stac_manager.exceptions import DataProcessingError
@@ -202,7 +202,7 @@ class Beyond:
             _in_space(query, part, points),
         ]
         there: bool | None = False
-        limit = query.body["limit"]
+        limit = limit_of(last.first) or query.body["limit"]  # which may be larger than works
         for sample in filter(None, samples):
             errs = False
             for _ in range(SAMPLES):
