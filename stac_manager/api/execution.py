@@ -10,7 +10,7 @@ from stac_manager.api.by_number import look_at
 from stac_manager.api.elsewhere import from_both_ends, is_answered
 from stac_manager.api.features import DamagedPageError
 from stac_manager.api.fetching import BUFFER_BYTES, TRIES, Fetcher
-from stac_manager.api.forms import REFUSED_METHOD, REFUSED_PAGE, another_form, beside_circle, one_by_one, walked_anew
+from stac_manager.api.forms import REFUSED_METHOD, REFUSED_PAGE, another_form, further, one_by_one, walked_anew
 from stac_manager.api.ledger import TURN_SECONDS, Ledger
 from stac_manager.api.paging import OneItemError, Page
 from stac_manager.api.planning import IN_ORDER, Planned, Planner
@@ -267,8 +267,8 @@ class Search:
 
     async def _repair(self, reading: Reading) -> None:
         """Read what a reading lacks another way, where there is one."""
-        if (by_get := await beside_circle(self._fetcher.client, self.query, reading)) is not None:
-            self.query = by_get
+        if (other := await further(self._fetcher.client, self.query, reading, self._fetcher.sizes)) is not None:
+            self.query = other
             self._replace(reading, [reading.again()])
         elif reading.missing():
             if self._splitter is None and (helped := await self.ways.help(self.query, reading)) is not None:

@@ -10,6 +10,7 @@ from typing import Any
 from stac_manager.api.endpoint import AREAS, BANDS, REFUSED_POST, Endpoint, find_endpoint, naming_all
 from stac_manager.api.http import ATTEMPTS, Client
 from stac_manager.api.ownership import Asked
+from stac_manager.api.page_sizes import PageSize
 from stac_manager.api.paging import Page, page_if_any
 from stac_manager.api.query import NEWEST_FIRST, Query
 from stac_manager.api.reading import Reading
@@ -89,7 +90,25 @@ def _plainer(query: Query, error: DataProcessingError, status: int, interval: st
     return None
 
 
-async def beside_circle(client: Client, query: Query, reading: Reading) -> Query | None:
+async def further(client: Client, query: Query, reading: Reading, sizes: PageSize) -> Query | None:
+    """The same search in a form that leads further than that of a reading, to read it anew; None where none does."""
+    return await _beside_circle(client, query, reading) or await _asking_less(client, query, reading, sizes)
+
+
+async def _asking_less(client: Client, query: Query, reading: Reading, sizes: PageSize) -> Query | None:
+    """In smaller pages, where its first one has a count and no Items, as it is too large (CMR-STAC)."""
+    void = reading.counted and not reading.tally.members and reading.share.partition == Whole()
+    limit = sizes.now if void else 1
+    while limit > 1:
+        limit //= 2
+        page = await found(client, query, Whole(), limit, attempts=1)
+        if page is not None and page.size:
+            sizes.start_over(limit)
+            return replace(query, body={**query.body, "limit": limit})
+    return None
+
+
+async def _beside_circle(client: Client, query: Query, reading: Reading) -> Query | None:
     """The same search by GET, where the pages of POST lead in a circle: caches may tell them apart by address alone,
     and rustac 0.8 heeds the number in its own links only where it is text. None where GET leads no further: then one
     page that is not large is all there is of a part."""

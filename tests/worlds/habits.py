@@ -1016,10 +1016,11 @@ class CutsPages(Habit):
 
 
 class LinksLostByLargePages(LargestPage):
-    """A larger limit is silently that one, and the page has no `next` link then."""
+    """A larger limit is silently that one, and the page has no `next` link then, or nothing but a count (CMR-STAC)."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, empty: bool = False) -> None:
         super().__init__(limit, silent=True)
+        self.empty = empty
 
     async def arrives(self, ask: Ask) -> None:
         self.too_large = ask.limit > self.limit
@@ -1027,4 +1028,4 @@ class LinksLostByLargePages(LargestPage):
 
     def page(self, world: World, ask: Ask, page: Json) -> None:
         if self.too_large:
-            page["links"] = []
+            page |= {"links": []} | ({"features": []} if self.empty else {})

@@ -880,6 +880,10 @@ CASES: dict[str, Callable[[], Case]] = {
     ),
     "a large page is a 500": lambda: Case([LargestPage(4, silent=False)], world={"paging": "offset"}, complete=True),
     "a large page is a 400": lambda: Case([LargestPage(4, silent=False, status=400)]),
+    "a large page is a 400, and Items end at a round number": lambda: Case(
+        [LargestPage(50, silent=False, status=400)], lambda: spread(1_000), {"limit": 100},
+        {"paging": "position"}, most_requests=70, complete=True,
+    ),
     "a large page is a 400, and nothing is counted": lambda: Case(
         [LargestPage(3, silent=False, status=400), Counts(lambda _: 0)], world={"paging": "offset"}, most_requests=120
     ),
@@ -915,6 +919,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "a large page has no next link, without counts": lambda: Case(
         [LinksLostByLargePages(4)], world={"counts": False}, most_requests=100
     ),
+    "a large page is empty": lambda: Case([LinksLostByLargePages(7, empty=True)], most_requests=80, complete=True),
     "one instant": lambda: Case([], at_one_instant),
     "one instant, offsets": lambda: Case([], at_one_instant, world={"paging": "offset"}),
     "one instant, pages": lambda: Case([], at_one_instant, world={"paging": "page"}),
