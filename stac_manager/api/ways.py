@@ -12,7 +12,7 @@ from stac_manager.api.first_page import parts_for
 from stac_manager.api.forms import found
 from stac_manager.api.in_order import is_newest_first, is_wide, older_than, rest_of
 from stac_manager.api.ledger import Ledger
-from stac_manager.api.paging import Page
+from stac_manager.api.paging import NO_NEXT, Page
 from stac_manager.api.planning import TOO_SHORT, Planned, Planner
 from stac_manager.api.query import NOWHERE, Query
 from stac_manager.api.reading import CAPPED, Reading
@@ -162,7 +162,7 @@ class Ways:
             case _:
                 return []
         ends_early = ending.error or ending.problem or reading.memory.last_was_full
-        items = 2 * members if ending.problem == CAPPED else reading.counted
+        items = 2 * members if ending.problem in (CAPPED, NO_NEXT) else reading.counted
         smallest = splitter is not None and splitter.is_smallest(part)
         if not (ends_early and items and smallest) or "intersects" in query.body:
             return []
@@ -200,12 +200,14 @@ class Ways:
         return found
 
     async def _despite_nulls(self, planner: Planner, planned: Planned, reading: Reading) -> Planned | None:
-        """Cut by time what loses items without a datetime by that: the pages that may hold them cannot be had."""
+        """Cut by time what loses items without a datetime by that: the pages that may hold them cannot be had, or no
+        link leads there."""
         planned = await planner.despite_nulls(planned, MOST_AT_ONCE)
         if planned.cuts is None:
             return None
-        self._ledger.failed_pages(reading)
-        reading.ending.shifted = reading.ending.error
+        if reading.ending.error:
+            self._ledger.failed_pages(reading)
+        reading.ending.shifted = reading.ending.problem
         return planned
 
     async def help(self, query: Query, reading: Reading) -> Planned | None:
@@ -233,7 +235,8 @@ class Ways:
             if planned.cuts is not None:
                 self._planned = planned
                 return planned
-            return None if error is None else await self._despite_nulls(planner, planned, reading)
+            cut_off = error is not None or reading.ending.problem == NO_NEXT
+            return await self._despite_nulls(planner, planned, reading) if cut_off else None
         except DataProcessingError:
             if error is not None and not self._planned.reason:
                 raise DataProcessingError(error) from None

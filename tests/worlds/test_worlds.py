@@ -584,6 +584,13 @@ CASES: dict[str, Callable[[], Case]] = {
     "next is absent, without counts": lambda: Case(
         [NextLink("absent")], world={"counts": False}, most_requests=150
     ),
+    "next is absent, without counts and filters": lambda: Case(
+        [NextLink("absent")], world={"counts": False, "filters": False}, most_requests=150
+    ),
+    "next is absent, a third without datetime, without counts": lambda: Case(
+        [NextLink("absent")], lambda: without_datetime_at(*range(0, COUNT, 3)), world={"counts": False},
+        most_requests=200,
+    ),
     "page 2 again and again": lambda: Case([NextLink("same_page_again")], loose=True),
     "every POST has the same answer": lambda: Case([CachedPosts()], most_requests=25),
     "next is heeded by GET only": lambda: Case(
