@@ -25,6 +25,7 @@ class Frontier:
         self.end: int | None = None  # the number after that of the last page, once it came; others may still come
         self.counted = counted
         self.workers = workers
+        self.again: list[int] = []  # numbers of pages that were taken for the end, to be asked for once more
         self._stop = self.last  # those from here on are handed out
 
     @property
@@ -73,7 +74,7 @@ class ByNumber:
         self._counts: set[int] = set()  # by pages that contradict the one that was taken over
         self._in_vain = 0  # ranges in a row without anything new
         self.highest = 0  # number of a page that came
-        self._refused: tuple[int, int] | None = None  # number of a page that cannot be had, and the end for its sake
+        self._refused: dict[int, int] = {}  # numbers of pages that cannot be had, and the end for the sake of each
         self._refusals = 0  # of pages, since one came
         self._last: int | None = None  # number after that of a short page without a next link
         self._off_count: Reading | None = None  # which goes on by links that lead to another search
@@ -124,8 +125,8 @@ class ByNumber:
             reading.ending.shifted = shift_of(self._counts, self._came)
         reading.counted = None
         self.highest = max(self.highest, number - 1)
-        if self._refused is not None and self._refused[0] < number - 1 and page.size:
-            self._go_on(reading, *self._refused)
+        if page.size and (passed := [each for each in self._refused if each < number - 1]):
+            self._go_on(passed)
         if page.following is not None and page.size:
             after, rest = frontier.counter.place(page.following)
             if rest and (partition.stop is None or after < partition.stop):
@@ -141,11 +142,12 @@ class ByNumber:
         more = (within or beyond) and (frontier.end is None or number < frontier.end)
         reading.following = frontier.counter.page(number) if more else None
 
-    def _go_on(self, reading: Reading, refused: int, end: int) -> None:
-        """Hand out more pages: one came that is behind the one which was taken for the end."""
-        if refused == end:  # nothing else names it
-            reading.ending.problem = f"a page before them, number {refused + 1}, is refused"
-        self.frontier.end, self._refused = (None if self.frontier.end == end else self.frontier.end), None
+    def _go_on(self, passed: list[int]) -> None:
+        """Hand out more pages: one came that is behind some which were taken for the end, and refusals may pass."""
+        ends = {number: self._refused.pop(number) for number in passed}
+        self.frontier.again += [number for number, end in ends.items() if number == end]
+        if self.frontier.end in ends.values():
+            self.frontier.end = min(self._refused.values(), default=self._last)
 
     def _leave_count(self, reading: Reading, sent: Request) -> None:
         """Go on by the links from the first page of which the link changes more than a number: one Collection after
@@ -170,7 +172,7 @@ class ByNumber:
         if number <= self.highest or (frontier.last is not None and number < frontier.last):
             return False
         frontier.end_at(number)
-        self._refused = min(self._refused or (number, number), (number, number))
+        self._refused[number] = number
         reading.ending.refused, reading.following = reading.following, None
         return True
 
@@ -203,7 +205,7 @@ class ByNumber:
         failed = partition.first + reading.tally.fetched if isinstance(partition, Pages) else end
         if failed >= self.highest:
             self.frontier.end_at(end)
-            self._refused = self._refused or (failed, end)
+            self._refused.setdefault(failed, end)
 
     def behind(self, reading: Reading, request: Request) -> list[Share]:
         """What is behind a page that cannot be had: the rest of its range, or the next page that nobody asks for."""
@@ -239,5 +241,7 @@ class ByNumber:
             return []
         if self.frontier.last is None:
             idle = min(idle, 2 * self._came - self.frontier.next_page)
-        taken = (self.frontier.take() for _ in range(idle))
-        return [Share(pages) for pages in taken if pages is not None]
+        taken = [self.frontier.take() for _ in range(idle)]
+        once_more = [self.frontier.pages(number, number + 1) for number in self.frontier.again]
+        self.frontier.again.clear()
+        return [Share(pages) for pages in (*once_more, *taken) if pages is not None]
