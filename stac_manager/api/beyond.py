@@ -111,9 +111,11 @@ class Beyond:
 
     async def _behind(self, query: Query, item: Any) -> str:
         """What the server says behind the only page of an item, in words of its own; nothing where that is no error."""
-        client, asked = self._fetcher.client, {"ids": [item.get("id") if isinstance(item, dict) else None]}
-        page = await found(client, query, Whole(), self._fetcher.page_size, asked)
-        if page is None or page.size != 1 or page.following is None:
+        client, name = self._fetcher.client, item.get("id") if isinstance(item, dict) else None
+        page = await found(client, query, Whole(), self._fetcher.page_size, {"ids": [name]})
+        if page is None or page.following is None or not isinstance(name, str):
+            return ""
+        if not page.size or any(each.get("id") != name for each in page.objects()):  # Collections may share an id
             return ""
         try:
             await client.send(page.following, attempts=ATTEMPTS)

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
 from .habits import DatetimeOnly, ErrorsBeyondTheEnd, Ignores, IndexedTwice, PoisonedItem, Window
 from .server import Ask, Habit, Json, Refusal, World, key_of, running
-from .test_worlds import COUNT, FIRST, LEVELS, LIMIT, make_item, some_without_datetime, spread, text_of, visit
+from .test_worlds import (
+    COUNT,
+    FIRST,
+    LEVELS,
+    LIMIT,
+    equal_ids,
+    make_item,
+    some_without_datetime,
+    spread,
+    text_of,
+    visit,
+)
 
 PAGES, WORKERS = 40, 6
 
@@ -117,15 +129,19 @@ async def test_errors_behind_the_last_page_end_a_search_and_lose_nothing(level: 
 
 
 @pytest.mark.parametrize(
-    ("level", "empty", "said"),
+    ("level", "empty", "items", "said"),
     [
-        (1, False, "the server answered 500"),
-        (WORKERS, False, "the server answered 500"),
-        (1, True, "the answer is not JSON: it is empty"),
+        (1, False, lambda: spread(115), "the server answered 500"),
+        (WORKERS, False, lambda: spread(115), "the server answered 500"),
+        (1, True, lambda: spread(115), "the answer is not JSON: it is empty"),
+        (1, False, equal_ids, "the server answered 500"),
+        (WORKERS, True, equal_ids, "the answer is not JSON: it is empty"),
     ],
 )
-async def test_errors_behind_every_last_page_are_asked_for_once(level: int, empty: bool, said: str) -> None:
-    world = World(spread(115), [ErrorsBeyondTheEnd(empty=empty)], paging="offset", counts=False)
+async def test_errors_behind_every_last_page_are_asked_for_once(
+    level: int, empty: bool, items: Callable[[], list[Json]], said: str
+) -> None:
+    world = World(items(), [ErrorsBeyondTheEnd(empty=empty)], paging="offset", counts=False)
     async with running(world):
         came = await visit(world, level)
     assert sorted(map(str, came.keys)) == sorted(str(key_of(item)) for item in world.items)
