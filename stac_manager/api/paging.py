@@ -293,8 +293,8 @@ def matched_of(document: Mapping[str, Any]) -> int | None:
     """The number of items that a search matches: `numberMatched`, or what older servers call it."""
     older = [document[place].get(name) for place, name in OLDER_COUNTS if isinstance(document.get(place), dict)]
     for matched in (document.get("numberMatched"), *older):
-        if isinstance(matched, float) and matched.is_integer():
-            matched = int(matched)
+        if isinstance(matched, float | str) and (digits := str(matched).removesuffix(".0")).isdecimal():
+            matched = int(digits[:20])
         if type(matched) is int and 0 <= matched < UNBELIEVABLE:
             return matched
     return None
