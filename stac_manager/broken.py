@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
+import json
 import re
+from typing import Any
 
 import orjson
 
 NOT_UTF8 = "a text is not valid UTF-8; convert it, from Latin-1 for example: iconv -f LATIN1 -t UTF-8"
 ZEROS = "there are zeros instead, perhaps the file was not written to its end"
+_decoder = json.JSONDecoder(parse_int=float)
 _NOT_A_NUMBER = re.compile(rb"[:\[,\s](NaN|-?Infinity)\b")
 
 
@@ -21,6 +25,19 @@ class NotJSONError(ValueError):
 
 class TooLargeError(ValueError):
     """A value does not fit into memory as a whole."""
+
+
+class BrokenPieceError(Exception):
+    """The value is broken, or is not whole: who reads it another way says where.
+
+    Attributes:
+        place: How far from the first byte of the value, where that is known.
+        said: What is wrong there.
+    """
+
+    def __init__(self, place: int | None = None, said: str = "") -> None:
+        super().__init__(said)
+        self.place, self.said = place, said
 
 
 class BrokenMember:
@@ -46,3 +63,18 @@ def instead(found: bytes) -> str:
     if not found:
         return ""
     return f", not {found!r}" if found.strip(b"\0") else f": {ZEROS}"
+
+
+def leniently(text: bytes) -> Any:
+    """Parse what is JSON but for numbers that it does not have, and text that is no UTF-8."""
+    decoded, _ = codecs.utf_8_decode(text, "surrogateescape", True)
+    try:
+        value, length = _decoder.raw_decode(decoded)
+    except json.JSONDecodeError as error:
+        place = len(decoded[: error.pos].encode("utf-8", "surrogateescape"))
+        raise BrokenPieceError(place, error.msg) from None
+    except RecursionError:
+        raise BrokenPieceError from None
+    if length < len(decoded):
+        raise BrokenPieceError
+    return value

@@ -6,15 +6,21 @@ given to the parser; an object or array that is larger is opened, and its member
 
 from __future__ import annotations
 
-import codecs
-import json
 import re
 from collections.abc import Callable, Generator
 from typing import Any, NoReturn, Protocol
 
 import orjson
 
-from stac_manager.broken import BrokenMember, NotJSONError, TooLargeError, instead, why_not_json
+from stac_manager.broken import (
+    BrokenMember,
+    BrokenPieceError,
+    NotJSONError,
+    TooLargeError,
+    instead,
+    leniently,
+    why_not_json,
+)
 
 PIECE_BYTES = 1_048_576
 MOST_TEXT_BYTES = 67_108_864
@@ -23,7 +29,6 @@ SHOWN_BYTES = 12
 MOST_OPENED = 64
 MOST_LEVELS = 1_024  # the parser's own limit
 
-_decoder = json.JSONDecoder(parse_int=float)
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+'
 LEAF = rb'[\[{][^][{}"]*+(?:' + _STRING + rb'"[^][{}"]*+)*+[\]}]'
 _BRANCH = rb'[\[{][^][{}"]*+(?:(?:' + _STRING + rb'"|' + LEAF + rb')[^][{}"]*+)*+[\]}]'
@@ -34,6 +39,8 @@ _TOKEN = re.compile(rb"(?:" + _SMALL + rb",){1,500}|" + _SMALL + rb'(?:([][{}])|
 _STRING_ON = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _QUOTE, _BRACE, _COMMA = b'"{,'
 _QUOTE_FOUND = 2
+_SHORTEST: dict[Any, tuple[bytes, bytes, bytes]] = {dict: (b"{", b'"":0', b"}"), list: (b"[", b"0", b"]")}
+"""How each kind begins, a member of it, and how it ends."""
 
 
 class Stretch(Protocol):
@@ -61,19 +68,6 @@ class Whole:
 
     def __init__(self, value: Any) -> None:
         self.value = value
-
-
-class BrokenPieceError(Exception):
-    """The value is broken, or is not whole: who reads it another way says where.
-
-    Attributes:
-        place: How far from the first byte of the value, where that is known.
-        said: What is wrong there.
-    """
-
-    def __init__(self, place: int | None = None, said: str = "") -> None:
-        super().__init__(said)
-        self.place, self.said = place, said
 
 
 def in_pieces(
@@ -209,14 +203,15 @@ class _Building:
     def _add(self, data: memoryview, end: int, *, last: bool = False) -> None:
         """Add the members before a comma, or the last ones."""
         text, container = data[self._mark : end], self._opened[-1][0]
+        opening, member, closing = _SHORTEST[type(container)]
         if self._ended:
             if text.tobytes().strip(b" \t\r\n"):
-                raise BrokenPieceError
+                _refuse(self._mark, opening + member, text.tobytes())
         else:
-            opening, closing = (b"{", b"}") if isinstance(container, dict) else (b"[", b"]")
             found = self._parsed(b"".join((opening, text, closing)))
             if not found and (self._comma or not last):
-                raise BrokenPieceError
+                before = opening + (member + b"," if self._comma else b"")
+                _refuse(self._mark, before, data[self._mark : end + 1].tobytes())
             (container.update if isinstance(container, dict) else container.extend)(found)
         self._mark, self._ended, self._comma = end + 1, False, True
 
@@ -225,9 +220,9 @@ class _Building:
             return orjson.loads(text)
         except orjson.JSONDecodeError as error:
             try:
-                found = self._loosely(text) if self._loosely else _leniently(text)
+                found = self._loosely(text) if self._loosely else leniently(text)
             except BrokenPieceError as worse:
-                known = worse.place is not None and worse.place < len(text) - 1  # not the bracket put behind the piece
+                known = worse.place is not None
                 raise BrokenPieceError(self._mark - 1 + (worse.place or 0) if known else None, worse.said) from None
             if self.broken is None and self._loosely is None:
                 self.broken = why_not_json(error, memoryview(text)), self._mark, error.lineno
@@ -237,7 +232,7 @@ class _Building:
         """Say where the last member breaks off."""
         if not self._ended:
             try:
-                _leniently((b"{" if isinstance(self._opened[-1][0], dict) else b"[") + data[self._mark :].tobytes())
+                leniently((b"{" if isinstance(self._opened[-1][0], dict) else b"[") + data[self._mark :].tobytes())
             except BrokenPieceError as error:
                 if error.place is not None:
                     raise BrokenPieceError(self._mark - 1 + error.place, error.said) from None
@@ -259,8 +254,9 @@ class _Building:
         """End the innermost object or array that is gone through."""
         self._add(data, begin, last=True)
         container, name = self._opened.pop()
-        if byte != (b"}" if isinstance(container, dict) else b"]"):
-            raise BrokenPieceError
+        opening, member, closing = _SHORTEST[type(container)]
+        if byte != closing:
+            _refuse(begin, opening + (member if container else b""), byte)
         if not self._opened:
             self.whole, self.length = container, begin + 1
             return
@@ -273,23 +269,18 @@ class _Building:
         self._ended = True
 
 
+def _refuse(place: int, before: bytes, behind: bytes) -> NoReturn:
+    """Say what is wrong with what stands at a place, which would be so behind something shorter, too."""
+    try:
+        leniently(before + behind)
+    except BrokenPieceError as error:
+        if error.place is not None:
+            raise BrokenPieceError(place + error.place - len(before), error.said) from None
+    raise BrokenPieceError
+
+
 def _emptied(bracket: int) -> Any:
     return {} if bracket == _BRACE else []
-
-
-def _leniently(text: bytes) -> Any:
-    """Parse what is JSON but for numbers that it does not have, and text that is no UTF-8."""
-    decoded, _ = codecs.utf_8_decode(text, "surrogateescape", True)
-    try:
-        value, length = _decoder.raw_decode(decoded)
-    except json.JSONDecodeError as error:
-        place = len(decoded[: error.pos].encode("utf-8", "surrogateescape"))
-        raise BrokenPieceError(place, error.msg) from None
-    except RecursionError:
-        raise BrokenPieceError from None
-    if length < len(decoded):
-        raise BrokenPieceError
-    return value
 
 
 def _parsed(text: bytes | memoryview) -> Any:

@@ -17,11 +17,11 @@ from typing import Any, NoReturn
 
 import orjson
 
-from stac_manager.broken import NOT_UTF8, BrokenMember, NotJSONError, instead, why_not_json
+from stac_manager.broken import NOT_UTF8, BrokenMember, BrokenPieceError, NotJSONError, instead, why_not_json
 from stac_manager.files.guesses import Guess, Links, behind_plain_members
 from stac_manager.files.numbers import exact_if_large
 from stac_manager.files.window import WHITE, Window
-from stac_manager.pieces import SHOWN_BYTES, BrokenPieceError, Pause, Whole, in_pieces
+from stac_manager.pieces import SHOWN_BYTES, Pause, Whole, in_pieces
 
 GUESSES = 3
 TRUNCATED_CHARACTERS = 16
@@ -186,7 +186,7 @@ class Reader:
 
     def _ended(self) -> Generator[Pause, None, tuple[Any, int, bool]]:
         """Parse the value that begins here, and tell its length and whether it is as the parser has it."""
-        found = self._parsed_slowly(WHOLE_BYTES // 2)
+        found = self._parsed_slowly(WHOLE_BYTES // 8)
         if found is None:
             with suppress(BrokenPieceError):
                 return *(yield from in_pieces(self._window, self.more, lambda: self.at)), True

@@ -205,12 +205,24 @@ def test_a_large_value_with_what_json_does_not_have_fails_alone_and_in_turns(
     assert line - 1 <= found[1].line <= line  # of text that is no UTF-8 only the piece is known
 
 
-@pytest.mark.parametrize("end", [-2, -30, 700, 1_500])
-@pytest.mark.parametrize("changed", [b"", b"tru, ", b'"x" 1, '])
-def test_a_large_value_that_is_broken_says_where(end: int, changed: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+BROKEN = json.dumps(make_item("a") | {"a": ["x", [1] * 500], "c": [[2] * 500], "d": {}}, indent=1).encode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(BROKEN[:end] for end in (-2, -30, 700, 1_500)),
+        *(BROKEN[:900] + changed + BROKEN[900:] for changed in (b"tru, ", b'"x" 1, ', b", ", b"], ", b"}, ")),
+        *(BROKEN[:-1] + end for end in (b"]", b",}", b",]", b"1}", b',"e"}', b',"e":}', b',"e":]', b",,", b'"e"')),
+        *(BROKEN.replace(b'"d": {}', end) for end in (b'"d": {]', b'"d": [}', b'"d" {}', b"{}", b",", b"")),
+        *(
+            BROKEN.replace(b'  ]\n ],\n "d"', end + b' "d"')
+            for end in (b"]},", b",]],", b"}],", b"]]", b"]],,", b"]] 1,")
+        ),
+    ],
+)
+def test_a_large_value_that_is_broken_says_where(text: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the standard library would, without looking at all of it once more."""
-    item = json.dumps(make_item("a") | {"a": ["x", [1] * 500], "c": [[2] * 500]}, indent=1).encode()
-    text = item[:900] + changed + item[900:] if changed else item[:end]
     with pytest.raises(json.JSONDecodeError) as caught:
         json.loads(text)
     slowly = members.Reader._parsed_slowly
