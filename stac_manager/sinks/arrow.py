@@ -260,7 +260,8 @@ def _culprit(rows: Sequence[dict[str, Any]]) -> str | None:
             one = pa.array([row])
             _without_empty(one)
         except (pa.ArrowException, OverflowError) as error:
-            return f"item {row.get('id')!r}: {_unfit(row)}{error}{_INSTEAD}"
+            why = "an integer is outside the range of int64" if isinstance(error, OverflowError) else error
+            return f"item {row.get('id')!r}: {_unfit(row)}{why}{_INSTEAD}"
         own = one.type
         if kind is not None and (found := _conflict(kind, own, "")):
             return f"item {row.get('id')!r}: {found}{_BOTH}"

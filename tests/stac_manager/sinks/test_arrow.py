@@ -114,7 +114,8 @@ def test_objects_without_members_and_items_without_a_place_can_be_stored(tmp_pat
         ({"properties": {"datetime": "yesterday", "a": 1}}, "item 'item-2': datetime 'yesterday'"),
         ({"bbox": [1, 2, 3]}, "its bbox has 3 numbers"),
         ({"geometry": {"type": "Point", "coordinates": ["x", 1]}}, "not a GeoJSON geometry"),
-        ({"properties": {**TIME, "a": 2**70}}, "item 'item-2'"),
+        ({"properties": {**TIME, "a": 2**70}}, "item 'item-2': column a: an integer is outside the range of int64"),
+        ({"properties": {**TIME, "b": {"c": [2**63]}}}, "column b.c: an integer is outside the range of int64"),
         ({"properties": {**TIME, "a": 0.5}}, f"item 'item-1': Integer value {LARGE}"),
     ],
 )
