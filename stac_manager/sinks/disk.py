@@ -12,7 +12,7 @@ import shutil
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
-from hashlib import blake2b
+from hashlib import blake2b, file_digest
 from pathlib import Path
 from time import sleep
 from typing import BinaryIO
@@ -138,7 +138,7 @@ def digest_of_footer(path: Path) -> str:
         file.seek(max(size - FOOTER_END_BYTES, 0))
         length = int.from_bytes(file.read(4), "little")
         file.seek(max(size - FOOTER_END_BYTES - length, 0))
-        return blake2b(file.read(), digest_size=16).hexdigest()
+        return file_digest(file, partial(blake2b, digest_size=16)).hexdigest()  # a wrong length may be the whole file
 
 
 def _whole_lines(file: BinaryIO) -> int:
