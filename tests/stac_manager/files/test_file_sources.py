@@ -7,10 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pyarrow
-import pyarrow.parquet
 import pytest
-import stac_geoparquet.arrow
 from support import fetch, ids, make_item, make_items, real_item_files
 
 import stac_manager
@@ -78,17 +75,6 @@ async def test_collection_with_an_items_folder(write: Write, tmp_path: Path) -> 
     assert await fetch({"source": str(tmp_path / "c"), "source_type": "collection"}) == ITEMS
 
 
-async def test_collection_with_item_links_of_a_static_catalog(write: Write, tmp_path: Path) -> None:
-    hrefs = []
-    for item in ITEMS:
-        write(f"c/{item['id']}/{item['id']} x.json", item)
-        hrefs.append(f"./{item['id']}/{item['id']}%20x.json")
-    hrefs[0] = str(tmp_path / "c" / ITEMS[0]["id"] / f"{ITEMS[0]['id']} x.json")
-    links = [{"rel": "root", "href": "../catalog.json"}, *({"rel": "item", "href": href} for href in hrefs)]
-    root = write("c/collection.json", {"type": "Collection", "id": "scenes", "links": links + links})
-    assert await fetch({"source": str(root)}) == ITEMS
-
-
 async def test_collection_with_inline_features(write: Write) -> None:
     root = write("collection.json", {"type": "Collection", "id": "scenes", "links": [], "features": ITEMS})
     assert await fetch({"source": str(root)}) == ITEMS
@@ -116,19 +102,6 @@ async def test_real_items_in_every_layout(path: Path | None, write: Write, tmp_p
         items, key=lambda item: item["id"]
     )
     assert await fetch({"source": str(write("fc.json", feature_collection(items)))}) == items
-
-
-async def test_geoparquet_gives_every_item(tmp_path: Path) -> None:
-    path = tmp_path / "items.parquet"
-    stac_geoparquet.arrow.to_parquet(stac_geoparquet.arrow.parse_stac_items_to_arrow(ITEMS), str(path))
-    assert ids(await fetch({"source": str(path)})) == ids(ITEMS)
-
-
-async def test_plain_nested_parquet_gives_the_items_back(tmp_path: Path) -> None:
-    rich = make_item("rich", properties={"datetime": None, "start_datetime": "2024-01-01T00:00:00Z", "n": [1, 2]})
-    items = [*ITEMS, rich]
-    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(items), tmp_path / "plain.parquet")
-    assert await fetch({"source": str(tmp_path / "plain.parquet")}) == items
 
 
 async def test_items_from_the_synchronous_twin_are_the_same(write: Write) -> None:
