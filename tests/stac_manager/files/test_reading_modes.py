@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import psutil
 import pytest
 from support import fetch, ids, make_item, turns_beside
 
@@ -140,6 +141,21 @@ async def test_the_time_of_reads_tells_where_the_system_does_not(folder: Path, m
     assert (await fetched(folder, 50))[1].peak_buffer == 1
     disk(monkeypatch)
     assert (await fetched(folder, 50))[1].peak_buffer == 50
+
+
+async def test_what_was_opened_ahead_is_closed_where_a_fetch_is_left(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk(monkeypatch)
+    monkeypatch.setattr(waits, "SLOW_SECONDS", 10)  # else threads open them
+    stream, process = (
+        IngestModule({"source": folder, "concurrency": 50}).fetch(WorkflowContext.create()),
+        psutil.Process(),
+    )
+    assert [(await anext(stream))["id"] for _ in range(9)] == expected()[:9]
+    assert len([file for file in process.open_files() if file.path.startswith(str(folder))]) > 9
+    await stream.aclose()
+    assert not [file for file in process.open_files() if file.path.startswith(str(folder))]
 
 
 async def test_what_is_slow_to_open_is_opened_by_threads(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
