@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.client import HTTPConnection
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -22,9 +22,9 @@ import pystac_client
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import REAL_ITEMS, ROOT
+from support import ROOT
 
-from tools.stac_api.items import InputError, Item, parse_instant, read_items
+from tools.stac_api.items import InputError, Item, read_items
 from tools.stac_api.manners import Manners, parse_arguments
 from tools.stac_api.search import Catalog, Filters, body_of_post, search_of
 
@@ -518,26 +518,6 @@ def test_documents_have_their_media_types(server: Server) -> None:
     }
     assert {path: server.raw(path)[1]["Content-Type"] for path in expected} == expected
     assert server.json("/api")["paths"].keys() >= {"/search", "/collections/{collection}"}
-
-
-def test_real_items() -> None:
-    if not REAL_ITEMS.is_dir():
-        pytest.skip("the folder with real items is not beside this project")
-    paths = sorted(REAL_ITEMS.glob("*.ndjson"))
-    lines = [line for path in paths for line in path.read_bytes().splitlines()]
-    with serving(*paths, "--latency", 0) as running:
-        items = [item for page in running.pages(body={"limit": 7}) for item in page["features"]]
-        moments = [parse_moment(item["properties"]) for item in items]
-        assert all(later >= earlier for later, earlier in pairwise(moments))
-        assert sorted(item["id"] for item in items) == sorted(json.loads(line)["id"] for line in lines)
-        _, _, body = running.raw("/search?limit=10000")
-        assert all(line in body for line in lines)
-
-
-def parse_moment(properties: Json) -> int:
-    both = properties.get("start_datetime") and properties.get("end_datetime")
-    text: str = properties["start_datetime"] if both else properties["datetime"]
-    return parse_instant(text.replace(" ", "T"))
 
 
 # --- Latency and counters ------------------------------------------------------------------------------------------

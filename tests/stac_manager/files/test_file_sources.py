@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import fetch, ids, make_item, make_items, real_item_files
+from support import fetch, ids, make_item, make_items
 
 import stac_manager
 from stac_manager import ConfigurationError, DataProcessingError, Fetcher, IngestModule, WorkflowContext
@@ -88,20 +88,6 @@ async def test_collection_id_chooses_the_collection(write: Write) -> None:
     assert await fetch({"source": source}, context) == [other]
     with pytest.raises(DataProcessingError, match="no item of collection 'none'"):
         await fetch({"source": source, "collection_id": "none"})
-
-
-@pytest.mark.parametrize("path", real_item_files() or [None], ids=lambda path: path.stem if path else "none")
-async def test_real_items_in_every_layout(path: Path | None, write: Write, tmp_path: Path) -> None:
-    if path is None:
-        pytest.skip("real items are not beside this checkout")
-    items = await fetch({"source": str(path)})
-    assert len(items) == sum(1 for line in path.read_bytes().splitlines() if line.strip())
-    for item in items:
-        write(f"d/{item['id']}.json", item)
-    assert sorted(await fetch({"source": str(tmp_path / "d")}), key=lambda item: item["id"]) == sorted(
-        items, key=lambda item: item["id"]
-    )
-    assert await fetch({"source": str(write("fc.json", feature_collection(items)))}) == items
 
 
 async def test_items_from_the_synchronous_twin_are_the_same(write: Write) -> None:
