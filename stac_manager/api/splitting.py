@@ -38,7 +38,8 @@ def parts_of_oversized(counted: int, page: int, sizes: Sizes) -> int:
     """Into how many parts to cut a partition of which the first page shows its count; 0 to leave it as it is."""
     if counted <= OVERSIZE * sizes.items + page:
         return 0
-    return max(min(ceil(counted / sizes.items), 2 * sizes.workers), 2)
+    most = max(2 * sizes.workers, ceil((sizes.counted or 0) / sizes.items))  # as many as the whole was cut into
+    return max(min(ceil(counted / sizes.items), most), 2)
 
 
 def parts_to_share(fetched: int, left: float, idle: int, others: float = 0.0) -> int:

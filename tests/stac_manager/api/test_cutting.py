@@ -103,11 +103,19 @@ def test_whether_space_cuts(counted: int | None, nowhere: int | None, nulls: int
 
 
 @pytest.mark.parametrize(
-    ("counted", "parts"),
-    [(1_000, 0), (1_400, 0), (1_500, 2), (5_000, 5), (10**9, 20)],
+    ("counted", "whole", "parts"),
+    [
+        (1_000, 10_000, 0),
+        (1_400, 10_000, 0),
+        (1_500, 10_000, 2),
+        (5_000, 10_000, 5),
+        (10**9, 10_000, 20),
+        (50_000, 60_000, 50),  # a search that was cut for more hands than there are yet
+        (10**9, 60_000, 60),
+    ],
 )
-def test_a_partition_of_a_thousand_is_cut_where_it_holds_far_more(counted: int, parts: int) -> None:
-    assert parts_of_oversized(counted, 100, Sizes(1_000, 10, 10**6)) == parts
+def test_a_partition_of_a_thousand_is_cut_where_it_holds_far_more(counted: int, whole: int, parts: int) -> None:
+    assert parts_of_oversized(counted, 100, Sizes(1_000, 10, whole)) == parts
     assert parts_of_oversized(counted, 100, Sizes(inf, 10)) == 0
 
 
