@@ -10,6 +10,7 @@ from .model import MODEST, PAYING_GAIN, SIGNIFICANT, DataSet, Effect, Level, Usa
 
 CPU_BOUND_BUSY = 1 / MODEST  # busier, and one thread cannot get a speedup worth having (Amdahl's law)
 IDLE_BUSY = 1 / SIGNIFICANT  # less busy, and it could get a significant one
+CROWDED_IDLE_BUSY = 0.1  # on a crowded machine: the time that other threads were ready is not known
 HALF_BUSY = 0.5  # below this the CPU is not what limits a pool
 BEYOND_CEILING = 1.1  # a speedup so far above what one thread allows is not of one thread, or not of the same work
 NEARLY_IDEAL = 0.7  # of the number of workers: a speedup that is as good as it gets
@@ -25,7 +26,7 @@ def bottleneck_of(data_set: DataSet, effect: Effect, top: Level | None) -> Bottl
     if data_set.refused:
         return "limited"
     are_equal = base is not None and base.sample_count > 1 and base.q25_seconds == base.q75_seconds
-    if effect == "unknown" and (one is None or one.crowded or are_equal):  # a clock that is too coarse
+    if effect == "unknown" and (are_equal or _of_one_worker(one) is None):  # equal: a clock that is too coarse
         return "unknown"
     if one is not None and one.busy >= CPU_BOUND_BUSY:
         return "cpu"
@@ -56,7 +57,7 @@ def bottleneck_of(data_set: DataSet, effect: Effect, top: Level | None) -> Bottl
 def _of_one_worker(one: Usage | None) -> Bottleneck | None:
     """What it shows by itself, where more workers show nothing; None where that was not recorded, or beside others."""
     if one is None or one.crowded:
-        return None
+        return "waiting" if one is not None and one.busy < CROWDED_IDLE_BUSY else None
     return "waiting" if one.busy < IDLE_BUSY else "mixed"
 
 

@@ -88,6 +88,10 @@ IDLE, HALF, BUSY = 0.05, 0.5, 0.97
         (data_set(level(1, 1.3, 0.3, noise=0.3), level(5, 1.0, 0.3, noise=0.3)),
          "inconclusive", "waiting", None, None),
         (data_set(level(1, 1.3, noise=0.3), level(5, 1.0, noise=0.3)), "inconclusive", "inconclusive", None, None),
+        (data_set(*(level(n, 1.0, 0.04, noise=0.3, queue_seconds=0.5) for n in (1, 5))),
+         "inconclusive", "waiting", None, None),
+        (data_set(*(level(n, 1.0, 0.06, noise=0.3, queue_seconds=0.5) for n in (1, 5))),
+         "inconclusive", "inconclusive", None, None),
         (data_set(level(1, 1.3, BUSY, noise=0.3), level(5, 1.0, BUSY, noise=0.3)), "inconclusive", "cpu", None, 1),
         # Without CPU times: from the speedup alone.
         (timed({1: 5.0, 10: 1.0}), "significant", "waiting", 10, 10),
