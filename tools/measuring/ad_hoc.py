@@ -136,7 +136,7 @@ def measure(request: Request) -> tuple[Report, list[str]]:
     if not data_set.measured:
         raise ToolError(next(worker.reason for worker in started if worker.reason))
     report = Report(datetime.now(UTC).isoformat(timespec="seconds"), _environment(), (data_set,))
-    return report, list(_remarks(data_set, started))
+    return report, list(_remarks(started))
 
 
 def _run_all(request: Request, started: list[Worker]) -> None:
@@ -180,14 +180,10 @@ def _level(worker: Worker) -> Level:
     )
 
 
-def _remarks(data_set: DataSet, started: list[Worker]) -> Iterator[str]:
+def _remarks(started: list[Worker]) -> Iterator[str]:
     for worker in started:
         if worker.reason:
             yield f"concurrency {worker.concurrency} is {worker.status}: {worker.reason}"
-    counts = {level.concurrency: level.items for level in data_set.measured}
-    if len(set(counts.values())) > 1:
-        told = ", ".join(f"{items} at {concurrency}" for concurrency, items in counts.items())
-        yield f"the levels delivered different numbers of items ({told}): they cannot be compared"
     worst = max(started, key=lambda worker: worker.failed)
     if worst.failed:
         first = next(run["first_failure"] for run in worst.runs if run["failed"])
