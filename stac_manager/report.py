@@ -15,7 +15,7 @@ def shift_of(counts: Collection[int], pages: int) -> str:
     return UNSTEADY if 2 * len(counts) > pages and len(counts) > 2 else SHIFTED
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PartitionReport:
     """What came of one partition.
 

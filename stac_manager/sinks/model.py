@@ -38,7 +38,7 @@ class PartEntry(TypedDict):
     footer: NotRequired[str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Mark:
     """How far a time of the items reaches, for a later run that takes only what is newer."""
 
@@ -50,7 +50,7 @@ class Mark:
         return Mark(self.items + other.items, latest)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PartRecord:
     """One partition that is done: a line of the journal."""
 
