@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -18,8 +19,10 @@ from stac_manager.files.opening import open_file
 
 WHOLE_BYTES = 131_072
 """A footer of no more is read as it is."""
+MOST_BYTES = 268_435_456
+"""A larger one is not read, for all of it is in memory."""
 SHARE_BYTES = 131_072
-"""About so much of a larger one is read at once."""
+"""About so much of one that is larger than `WHOLE_BYTES` is read at once."""
 MAGIC = b"PAR1"
 _LIST, _STRUCT = 9, 12
 _ROW_GROUPS = 4
@@ -61,15 +64,21 @@ class Footer:
 
 
 def large_footer(source: str | BinaryIO) -> Footer | None:
-    """Return where the footer of a file on disk can be cut; None for one that is small, or not as writers make it."""
-    if not isinstance(source, str):
-        return None
-    with open(open_file(source), "rb") as file:
+    """Return where the footer of a file on disk can be cut; None for one that is small, or not as writers make it.
+
+    Raises:
+        ValueError: If it takes more memory than a file may.
+    """
+    with open(open_file(source), "rb") if isinstance(source, str) else nullcontext(source) as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(size - 8, 0))
         end = file.read(8)
         length = int.from_bytes(end[:4], "little")
         if end[4:] != MAGIC or not WHOLE_BYTES < length <= size - 12:
+            return None
+        if length > MOST_BYTES:
+            raise ValueError(f"its footer is larger than {MOST_BYTES >> 20} MB")
+        if not isinstance(source, str):
             return None
         begin = file.seek(size - 8 - length)
         data = file.read(length)

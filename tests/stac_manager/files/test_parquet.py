@@ -376,6 +376,17 @@ def test_a_large_footer_is_read_by_shares(tmp_path: Path, monkeypatch: pytest.Mo
     assert [share.num_row_groups for share in footer.shares()] == [21]
 
 
+@pytest.mark.parametrize("remote", [False, True])
+def test_a_footer_that_is_too_large_for_memory_is_not_read(tmp_path: Path, remote: bool) -> None:
+    length = footers.MOST_BYTES + 1
+    with open(path := tmp_path / "items.parquet", "w+b") as file:
+        file.seek(length + 4)
+        file.write(length.to_bytes(4, "little") + b"PAR1")
+        file.flush()
+        with pytest.raises(ValueError, match="its footer is larger than 256 MB"):
+            list(items_of_parquet(file if remote else str(path)))
+
+
 def test_a_footer_of_many_row_groups_of_few_columns_is_cut_in_spite_of_its_statistics(tmp_path: Path) -> None:
     """The header of a short list stands in statistics, too, by chance; here in every one."""
     columns = {"id": [""], "stac_version": ["1.0.0"] * 2_000, "type": ["Feature"] * 2_000}
