@@ -162,7 +162,7 @@ class Ways:
             case _:
                 return []
         ends_early = ending.error or ending.problem or reading.memory.last_was_full
-        items = 2 * members if ending.problem in (CAPPED, NO_NEXT) else reading.counted
+        items = reading.counted or 2 * members
         smallest = splitter is not None and splitter.is_smallest(part)
         if not (ends_early and items and smallest) or "intersects" in query.body:
             return []

@@ -361,6 +361,14 @@ class LinksLapse(Habit):
             link["body"]["given"] = ask.number
 
 
+class LinksFail(Habit):
+    """What a `next` link leads to is a 500, always (CMR-STAC)."""
+
+    async def arrives(self, ask: Ask) -> None:
+        if "token" in ask.conditions or "offset" in ask.conditions:
+            raise Refusal(500, {"errors": ["Oops! Something has gone wrong."]})
+
+
 class BackToTheFirst(Habit):
     """The next link of the last page leads to the first one."""
 

@@ -51,6 +51,7 @@ from .habits import (
     LastPageForEver,
     LeadsBack,
     LeavesOut,
+    LinksFail,
     LinksLapse,
     LinksLostByLargePages,
     LinksUnheeded,
@@ -583,6 +584,10 @@ CASES: dict[str, Callable[[], Case]] = {
     ),
     "next is absent, without counts": lambda: Case(
         [NextLink("absent")], world={"counts": False}, most_requests=150
+    ),
+    "every next link is a 500, half without datetime, without counts": lambda: Case(
+        [LinksFail()], lambda: without_datetime_at(*range(0, COUNT, 2)), world={"counts": False}, loose=True,
+        most_requests=400,
     ),
     "next is absent, without counts and filters": lambda: Case(
         [NextLink("absent")], world={"counts": False, "filters": False}, most_requests=150
