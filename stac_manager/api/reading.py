@@ -35,7 +35,7 @@ GONE = "items that came are gone: others may have come for them, and moved the p
 CAPPED = "there are more items than its pages reach, and than the server counts"
 PERHAPS_CAPPED = "the server may give no more than so many items, however many there are: it shows no others"
 LOST = "a next link has lost a condition of the search"
-FEW_SKIPPED, MOST_SKIPPED = 3, 20
+FEW_SKIPPED, MOST_SKIPPED = 3, 18
 LAPSED = (400, 403, 404, 410)  # what servers say to a link that was good for a while only
 
 

@@ -589,6 +589,9 @@ CASES: dict[str, Callable[[], Case]] = {
         [LinksFail()], lambda: without_datetime_at(*range(0, COUNT, 2)), world={"counts": False}, loose=True,
         most_requests=400,
     ),
+    "every next link is a 500, by offset, without filters": lambda: Case(
+        [LinksFail()], world={"paging": "offset", "filters": False}, loose=True, most_requests=700
+    ),
     "next is absent, without counts and filters": lambda: Case(
         [NextLink("absent")], world={"counts": False, "filters": False}, most_requests=150
     ),
