@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from base64 import b32encode, b64encode, urlsafe_b64decode
+from base64 import a85encode, b32encode, b64encode, b85encode, urlsafe_b64decode
 from collections.abc import Mapping
 from functools import partial
 from html import unescape
@@ -53,6 +53,12 @@ class Secrets:
             b64encode(b"\0" * shift + part.encode())[2 * shift :].decode().rstrip("=")
             for part in parts
             for shift in range(3)
+        }
+        encoded |= {
+            encode(b"\0" * shift + part.encode())[5 if shift else 0 :].decode()
+            for encode in (a85encode, b85encode)
+            for part in parts
+            for shift in range(4)
         }
         hexed = {part.encode().hex() for part in parts}
         self._windows = {

@@ -44,6 +44,8 @@ SECRETS = Secrets({"Authorization": f"Bearer {TOKEN}", "X-Key": "k3y-0000-1111-2
         f"no such token {base64.b64encode(TOKEN.encode()).decode()}",
         f"no such token {base64.b64encode(b'user:' + TOKEN.encode()).decode()}",
         f"no such token {TOKEN.encode().hex()}",
+        f"no such token {base64.b85encode(TOKEN.encode()).decode()}",
+        f"no such token {base64.a85encode(b'token=' + TOKEN.encode()).decode()}",
         "no such token " + "".join(f"\\u{ord(character):04x}" for character in TOKEN),
         "no such token " + "".join(f"\\x{ord(character):02x}" for character in TOKEN),
         f"no such token {TOKEN[:6]}\n{TOKEN[6:]}",
