@@ -128,7 +128,7 @@ class Discovery:
         if not paths and len(self._failures) == self._failed_before:
             raise ConfigurationError(nothing_matches(pattern, matches, self._form, self._stopped))
         self.notes += about_tables(paths)
-        self._copies += (copies := copies_among(paths))
+        self._copies += (copies := copies_among("", paths, self._stopped))
         paths = each_once("", paths) if links else list(dict.fromkeys(paths))
         return Folder("", [path for path in paths if path not in copies], self._form)
 
@@ -206,7 +206,7 @@ class Discovery:
         for name in set(LOCAL_ENTRIES).intersection(names):
             if is_entry_point(os.path.join(folder, name)):
                 names.remove(name)
-        copies = copies_among(names)
+        copies = copies_among(folder, names, self._stopped)
         self._copies += [os.path.join(folder, name) for name in copies]
         names = sorted(set(names) - copies if copies else names)
         return each_once(folder, names) if linked else names, sorted(data_sets), sorted(others)

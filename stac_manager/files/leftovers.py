@@ -11,6 +11,7 @@ from functools import lru_cache, partial
 
 from stac_manager.config import shown
 from stac_manager.exceptions import printable
+from stac_manager.files.compression import unpacks_to
 from stac_manager.files.formats import (
     LOCAL_ENTRIES,
     PACKED_SUFFIXES,
@@ -81,10 +82,14 @@ def is_data_set(name: str) -> bool:
     return format_of_name(name) is not None or ("=" in name[1:] and name[0] not in "._")
 
 
-def copies_among(names: Iterable[str]) -> set[str]:
-    """Return which files are copies of others, compressed beside them as `zstd` and `gzip -k` leave them."""
-    known = set(names)
-    return {name for name in known if name.endswith(PACKED_SUFFIXES) and name[: name.rfind(".")] in known}
+def copies_among(top: str, paths: Collection[str], stopped: threading.Event) -> set[str]:
+    """Return which of the files below `top` hold byte for byte what others do, compressed beside them as `zstd` and
+    `gzip -k` leave them. That costs less than to read them, and the name alone would lose what is only called so."""
+    packed = [path for path in paths if path.endswith(PACKED_SUFFIXES)]
+    known = set(paths) if packed else packed
+    pairs = [(path, path[: path.rfind(".")]) for path in packed]
+    join = partial(os.path.join, top)
+    return {path for path, plain in pairs if plain in known and unpacks_to(join(path), join(plain), stopped)}
 
 
 def about_copies(paths: Iterable[str]) -> list[str]:
@@ -104,11 +109,11 @@ def _not_read(what: str, paths: Collection[str], remark: str) -> list[str]:
 def each_once(top: str, paths: Iterable[str]) -> list[str]:
     """Return the files below `top` without those that symbolic links, of files and folders, make of others of them."""
     real_folder = lru_cache(maxsize=1_024)(os.path.realpath)
-    found: dict[int, str] = {}
+    found: dict[str, str] = {}
     for path in paths:
         folder, name = os.path.split(whole := os.path.join(top, path))
         real = os.path.realpath(whole) if os.path.islink(whole) else os.path.join(real_folder(folder), name)
-        found.setdefault(hash(real), path)
+        found.setdefault(real, path)
     return list(found.values())
 
 

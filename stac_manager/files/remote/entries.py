@@ -17,8 +17,6 @@ from stac_manager.files.leftovers import (
     DELTA,
     HUDI,
     about_archives,
-    about_copies,
-    copies_among,
     in_place_of_table,
     read_although_table,
     table_in,
@@ -246,11 +244,9 @@ async def _links(config: IngestConfig, names: list[str], transport: Transport) -
             return [Link(url, "item") for url in others]
     if not chosen:
         raise ConfigurationError(f"source {shown(config.source)!r} holds no data file{_hint(config, others)}")
-    copies = copies_among(chosen)
-    archives = [url for url in others if is_archive(name_of(url))]
-    for note in (*about_archives(map(shown, archives)), *about_copies(map(shown, copies))):
+    for note in about_archives(shown(url) for url in others if is_archive(name_of(url))):
         transport.note(note)
-    return [Link(url, "item") for url in chosen if url not in copies]
+    return [Link(url, "item") for url in chosen]
 
 
 def _is_wanted(name: str, form: str | None) -> bool:

@@ -9,7 +9,7 @@ import json
 import os
 import re
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ import shapely
 from support import fetch, ids, make_item, make_items
 
 from stac_manager import ConfigurationError, DataProcessingError, IngestModule, WorkflowContext
-from stac_manager.files import row_groups
+from stac_manager.files import compression, row_groups
 
 POINT = {"type": "Point", "coordinates": [1.0, 2.0]}
 WKB = shapely.to_wkb(shapely.Point(1, 2))
@@ -394,13 +394,36 @@ async def test_archives_and_copies_beside_data_files_are_named(pattern: str, tmp
     (tmp_path / "a.json").write_text(json.dumps(make_item("a")))
     for name in ("a.json.gz", "d.json.gz"):
         (tmp_path / name).write_bytes(gzip.compress(json.dumps(make_item(name[0])).encode()))
+    (tmp_path / "a.json.zst").write_bytes(compression.zstd().compress((tmp_path / "a.json").read_bytes()))
     module = IngestModule({"source": tmp_path / pattern})
     assert [item["id"] async for item in module.fetch(WorkflowContext.create())] == ["a", "d"]
     assert module.stats.notes == [
         f"2 archives not read, the first: {tmp_path / 'b.zip'}; unpack it first",
-        f"1 compressed file not read, the first: {tmp_path / 'a.json.gz'}; what it was made of is beside it",
+        f"2 compressed files not read, the first: {tmp_path / 'a.json.gz'}; what it was made of is beside it",
     ]
     assert len(await fetch({"source": tmp_path / "*.gz"})) == 2
+
+
+@pytest.mark.parametrize(
+    ("packed", "expected"),
+    [
+        (lambda a, b: gzip.compress(b), ["a", "b"]),  # as many bytes
+        (lambda a, b: gzip.compress(b) + gzip.compress(a), ["a", "b", "a"]),  # the last member is a copy
+        (lambda a, b: compression.zstd().compress(a) + compression.zstd().compress(b), ["a", "a", "b"]),
+        (lambda a, b: gzip.compress(a[:-9]) + gzip.compress(a[-9:]), ["a"]),  # a copy in two members
+        (lambda a, b: gzip.compress(a[:-1]), ["a", "a"]),
+        (lambda a, b: gzip.compress(a + b), ["a", "a", "b"]),
+        (lambda a, b: a, ["a", "a"]),  # not compressed at all
+    ],
+)
+@pytest.mark.parametrize("pattern", ["", "*"])
+async def test_what_is_only_called_a_copy_is_read(
+    packed: Callable[[bytes, bytes], bytes], expected: list[str], pattern: str, tmp_path: Path
+) -> None:
+    first, second = (json.dumps(make_item(name)).encode() + b"\n" for name in "ab")
+    (tmp_path / "x.ndjson").write_bytes(first)
+    (tmp_path / "x.ndjson.gz").write_bytes(packed(first, second))
+    assert ids(await fetch({"source": tmp_path / pattern})) == expected
 
 
 async def test_names_of_other_writers_are_data(tmp_path: Path) -> None:
