@@ -88,18 +88,29 @@ def is_entry_point(path: str) -> bool:
         with open(open_file(path), "rb") as file:
             head = file.read(PEEK_BYTES)
         if len(head) == PEEK_BYTES:
-            return BEGINS_AS_ITEMS.match(_beginning(head)) is None
+            return not begins_as_items(head)
         if b"Feature" not in head and magic(head) is None and not head.lstrip().startswith(b"["):
             return True  # of 60,000 Collections none is parsed here
         document = parsed(unpacked(head))
     except OSError:
         return True
     except ValueError:
-        return BEGINS_AS_ITEMS.match(_beginning(head)) is None
+        return not begins_as_items(head)
     return not is_of_items(document)
 
 
-def _beginning(head: bytes) -> bytes:
+def begins_as_items(head: bytes) -> bool:
+    """Tell of a document by its beginning, compressed or not, whether it holds items: one, an array, or one a line."""
+    text = beginning(head)
+    if BEGINS_AS_ITEMS.match(text):
+        return True
+    line, newline, _ = text.removeprefix(BOM).lstrip().partition(b"\n")
+    with suppress(ValueError):
+        return bool(newline) and is_of_items(orjson.loads(line))
+    return False
+
+
+def beginning(head: bytes) -> bytes:
     """Return how a document begins of which this is the head, compressed or not."""
     kind = magic(head)
     if kind != "gzip" and kind != "zstd":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeGuard
 
 from stac_manager import items
@@ -95,6 +94,8 @@ def items_of_api(document: dict[str, Any], url: str) -> str | None:
 
 def opened_in(data: bytes, linked: str, url: str, source: str) -> Opened:
     """Unpack and parse a document that may be a catalog."""
+    if _is_packed_items(data):
+        return Opened(None, [], len(data), False)
     try:
         text = entry_points.unpacked(data)
     except ValueError:
@@ -137,6 +138,8 @@ def is_page(data: bytes) -> bool:
 
 def may_be_stac(data: bytes) -> bool:
     """Tell whether an answer may hold Items or links to them: pages for people and errors do not."""
+    if _is_packed_items(data):
+        return True
     try:
         text = entry_points.unpacked(data)
     except ValueError:
@@ -145,14 +148,17 @@ def may_be_stac(data: bytes) -> bool:
 
 
 def _beginning(data: bytes) -> bytes:
-    with suppress(ValueError):
-        data = entry_points.unpacked(data)
-    return data.removeprefix(BOM).lstrip()[:1]
+    return entry_points.beginning(data).removeprefix(BOM).lstrip()[:1]
 
 
-def begins_as_items(head: bytes) -> bool:
+def _is_packed_items(data: bytes) -> bool:
+    """Tell of compressed items by their beginning: they may unpack to a thousand times as many bytes."""
+    return is_packed(data) and entry_points.begins_as_items(data)
+
+
+def is_file_of_items(head: bytes) -> bool:
     """Tell of a document with the name of an entry point whether it holds items; of a large one by its beginning."""
     document = parsed(head)
     if document is None:
-        return entry_points.BEGINS_AS_ITEMS.match(head) is not None
+        return entry_points.begins_as_items(head)
     return entry_points.is_of_items(document)

@@ -22,7 +22,7 @@ from stac_manager.files.leftovers import (
     table_in,
 )
 from stac_manager.files.remote.addresses import STORES, in_folder, is_data, name_of, scheme_of
-from stac_manager.files.remote.catalogs import Link, begins_as_items, is_page
+from stac_manager.files.remote.catalogs import Link, is_file_of_items, is_page
 from stac_manager.files.remote.faults import ABSENT, RemoteError
 from stac_manager.files.remote.fetched import Listed
 from stac_manager.files.remote.transport import Transport
@@ -210,7 +210,7 @@ async def _of_items(urls: list[str], transport: Transport) -> set[str]:
             head = await transport.get(url, (0, PEEK_BYTES), PEEK_BYTES)
         except RemoteError:
             return False
-        return begins_as_items(head.data or b"")
+        return is_file_of_items(head.data or b"")
 
     return set(await _chosen(urls, holds_items))
 

@@ -29,7 +29,7 @@ def peak():
 async def main():
     context, count, before = WorkflowContext.create(), 0, peak()
     try:
-        async for _ in IngestModule(source=sys.argv[1], concurrency=12).fetch(context):
+        async for _ in IngestModule(source=sys.argv[1], mode="file", concurrency=12).fetch(context):
             count += 1
     except DataProcessingError:
         pass
@@ -56,6 +56,23 @@ def test_documents_that_unpack_to_much_do_so_by_turns() -> None:
     items, failures, megabytes = map(int, done.stdout.split())
     assert (items, failures) == (0, COUNT)
     assert megabytes < MOST_MEGABYTES
+
+
+LINES = b"".join(
+    json.dumps({"id": str(n), **make_item(str(n)), "pad": "x" * 5_000}).encode() + b"\n" for n in range(10_000)
+)
+"""20 MB, which took 110 MB where all of it was unpacked to see whether it is a catalog. The type is not first."""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("name", ["items.ndjson.gz", "items.json.gz", "items"])
+def test_compressed_items_are_unpacked_as_they_are_read(name: str) -> None:
+    with serving({f"/{name}": gzip.compress(LINES, 1)}) as server:
+        command = [sys.executable, "-c", PEAK, f"{server.url}/{name}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    items, failures, megabytes = map(int, done.stdout.split())
+    assert (items, failures) == (4_000, 0)
+    assert megabytes < 40
 
 
 async def test_what_was_read_of_a_bomb_goes_with_its_failure() -> None:
