@@ -167,15 +167,15 @@ class AutoLimiter(Limiter):
         began = now - ended.latency
         if outcome in ("page", "other"):
             self._answered(began, now, page=outcome == "page")
+        at_once = max(ended.in_flight, round(ended.beside))
         if outcome == "page":
-            at_once = max(ended.in_flight, round(ended.beside))
             growing = self._rate.limit is None and not self.quota.binds
             self._climb.page(ended.latency, at_once, now, growing=growing)
         elif outcome == "refused":
             self._refused(began, ended.in_flight, now, ended.retry_after)
         elif outcome == "failed" and began >= self._deaf_until:
             self._deaf_until = now
-            self._climb.back_off(self._capacity.together_since(began), ended.latency, now)
+            self._climb.back_off(self._capacity.together_since(began), at_once, ended.latency, now)
 
     def _answered(self, began: float, now: float, *, page: bool) -> None:
         if self._held_since and began > self._held_since:

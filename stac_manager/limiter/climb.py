@@ -46,6 +46,7 @@ class _Wall:
     """A level that is not passed: the ceiling, or where requests timed out."""
 
     level: int
+    answered: int = 0  # as many were answered together, while one more timed out
     since: float = 0.0
     seconds: float = 0.0  # after so many it is tried to pass it
     times: int = TIMES_BELOW_WALL
@@ -138,12 +139,16 @@ class Climb:
         self.level = level
         self._trial = _Trial(level, now)
 
-    def back_off(self, together: int, latency: float, now: float) -> None:
-        """Go on from as many as were answered together in that time, after a time-out."""
-        self.restart(min(together, int(self.level * TIMED_OUT)) or self.level // 2, now)
+    def back_off(self, together: int, in_flight: int, latency: float, now: float) -> None:
+        """Go on from as many as were answered together in that time, after a time-out: but not where others got past
+        it although no more were in flight than were answered together before (RACK, RFC 8985)."""
+        wall, least = self._wall, int(self.level * TIMED_OUT)
+        if in_flight <= wall.answered and together >= least:
+            return
+        self.restart(min(together, least) or self.level // 2, now)
         if together:  # else nobody is answered, which is an outage
-            times = min(2 * self._wall.times, MOST_TIMES) if self._wall.level < self._bounds[1] else TIMES_BELOW_WALL
-            self._wall = _Wall(self.level, now, times * latency, times)
+            times = min(2 * wall.times, MOST_TIMES) if wall.level < self._bounds[1] else TIMES_BELOW_WALL
+            self._wall = _Wall(self.level, together, now, times * latency, times)
 
     def held(self, since: float, until: float) -> None:
         """All requests were held back, which is not for the level."""

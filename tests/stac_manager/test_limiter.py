@@ -284,6 +284,25 @@ def test_a_time_out_takes_the_level_to_what_was_answered_beside_it(answered: int
     assert (max(levels[:390]) == level, max(levels) > level) == (waits, True)
 
 
+@pytest.mark.parametrize(
+    ("answered", "in_flight", "level"),
+    [
+        (15, 16, 16),  # others got past it, and no more than are known to be answered together
+        (15, 19, 11),  # perhaps one too many
+        (8, 16, 8),  # the server answers fewer by now
+    ],
+)
+def test_a_time_out_that_others_get_past_says_nothing_of_the_level(answered: int, in_flight: int, level: int) -> None:
+    auto = AutoLimiter()
+    for number in range(18):
+        auto.observe(Ended("page", latency=0.1, in_flight=AUTO_START - number, now=0.1))
+    auto.observe(Ended("failed", latency=5.0, in_flight=2, now=5.0))
+    for _ in range(answered):
+        auto.observe(Ended("page", latency=0.1, in_flight=16, now=5.2))
+    auto.observe(Ended("failed", latency=5.0, in_flight=in_flight, now=10.1))
+    assert auto.level == level
+
+
 def test_requests_that_time_out_are_not_sent_again_and_again() -> None:
     """Where more than eight at once time out, each of the few that try that costs five seconds."""
     auto = AutoLimiter()
