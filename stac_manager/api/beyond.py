@@ -112,10 +112,12 @@ class Beyond:
     async def _behind(self, query: Query, item: Any) -> str:
         """What the server says behind the only page of an item, in words of its own; nothing where that is no error."""
         client, name = self._fetcher.client, item.get("id") if isinstance(item, dict) else None
-        page = await found(client, query, Whole(), self._fetcher.page_size, {"ids": [name]})
-        if page is None or page.following is None or not isinstance(name, str):
+        if not isinstance(name, str):
             return ""
-        if not page.size or any(each.get("id") != name for each in page.objects()):  # Collections may share an id
+        page = await found(client, query, Whole(), self._fetcher.page_size, {"ids": [name]})
+        if page is None or page.following is None or not page.size:
+            return ""
+        if any(each.get("id") != name for each in page.objects()):  # Collections may share an id
             return ""
         try:
             await client.send(page.following, attempts=ATTEMPTS)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from .habits import DatetimeOnly, ErrorsBeyondTheEnd, Ignores, IndexedTwice, PoisonedItem, Window
+from .habits import DatetimeOnly, ErrorsBeyondTheEnd, Ignores, IndexedTwice, NoSearchLink, PoisonedItem, Window
 from .server import Ask, Habit, Json, Refusal, World, key_of, running
 from .test_worlds import (
     COUNT,
@@ -149,6 +149,15 @@ async def test_errors_behind_every_last_page_are_asked_for_once(
     assert len(came.stats.completeness.problems) == len(came.failures) == 1
     assert f"search: {said}" in str(came.failures)
     assert len(world.asked) < 130
+
+
+@pytest.mark.parametrize("level", [1, WORKERS])
+async def test_errors_behind_a_search_by_get_that_finds_nothing_end_it(level: int) -> None:
+    world = World(spread(20), [ErrorsBeyondTheEnd(), NoSearchLink()], paging="offset", counts=False)
+    async with running(world):
+        came = await visit(world, level, collections=["scenes"], datetime="1990-01-01/1991-01-01")
+    assert (came.keys, came.stats.completeness.status) == ([], "unverified")
+    assert "what follows the last page" in str(came.failures)
 
 
 async def test_an_interval_without_items_ends_where_an_error_follows_its_empty_page() -> None:
