@@ -59,9 +59,9 @@ def test_documents_that_unpack_to_much_do_so_by_turns() -> None:
 
 
 LINES = b"".join(
-    json.dumps({"id": str(n), **make_item(str(n)), "pad": "x" * 5_000}).encode() + b"\n" for n in range(10_000)
+    json.dumps({"id": str(n), **make_item(str(n)), "pad": "x" * 5_000}).encode() + b"\n" for n in range(4_000)
 )
-"""20 MB, which took 110 MB where all of it was unpacked to see whether it is a catalog. The type is not first."""
+"""20 MB, which took 64 to 80 MB where all of it was unpacked to see whether it is a catalog. The type is not first."""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
