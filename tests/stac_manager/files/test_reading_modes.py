@@ -18,7 +18,7 @@ import pytest
 from support import fetch, ids, make_item, turns_beside
 
 from stac_manager import IngestModule, WorkflowContext
-from stac_manager.files import readahead, threads, waits, window
+from stac_manager.files import readahead, threads, turns, waits, window
 from stac_manager.stats import FileStats
 
 CONCURRENCY = (1, 3, 50, "auto")
@@ -129,11 +129,10 @@ async def test_same_items_in_the_same_order(
         assert stats.peak_buffer <= concurrency
 
 
-async def test_other_tasks_get_their_turn(tmp_path: Path) -> None:
-    for number in range(500):
-        item = make_item(f"{number:04}", filler=["x" * 50] * 400)
-        (tmp_path / f"{number:04}.json").write_text(json.dumps(item))
-    assert await turns_beside(fetch({"source": tmp_path, "concurrency": 5})) > 5
+async def test_other_tasks_get_their_turn(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory(monkeypatch)
+    monkeypatch.setattr(turns, "TURN_SECONDS", 1e-9)  # one document
+    assert await turns_beside(fetch({"source": folder, "concurrency": 5})) > len(expected())
 
 
 async def test_the_time_of_reads_tells_where_the_system_does_not(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
