@@ -285,6 +285,10 @@ class Folder:
                 return path
         return None
 
+    def has_another_footer(self, part: PartEntry) -> bool:
+        """Tell whether a part of Parquet ends otherwise than it was written."""
+        return "footer" in part and part["footer"] != digest_of_footer(self.path_of(part))
+
 
 def _digest(content: bytes) -> str:
     return blake2b(content, digest_size=DIGEST_BYTES).hexdigest()

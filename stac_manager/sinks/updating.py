@@ -68,12 +68,18 @@ def update(run: Run) -> Manifest:
 
 
 def _check_there(folder: Folder, base: Manifest) -> None:
-    """Refuse to go on without a part, unless an update that was interrupted has begun to replace them."""
-    if not folder.is_merging() and (changed := folder.changed_part(base)) is not None:
+    """Refuse to go on without a part, or with another footer, for which the next manifest would vouch, unless an update
+    that was interrupted has begun to replace them."""
+    if folder.is_merging():
+        return
+    if (changed := folder.changed_part(base)) is not None:
         raise DataProcessingError(
             f"{changed}: is not there as the manifest says; run ingest without --update to have it again, or start "
             "over with --restart"
         )
+    if (part := next(filter(folder.has_another_footer, base.parts), None)) is not None:
+        why = "its footer is not the one that was written"
+        raise DataProcessingError(f"{folder.path_of(part)}: is damaged ({why}); start over with --restart")
 
 
 def _collected(run: Run) -> tuple[Run, Plan | None]:

@@ -14,7 +14,6 @@ import orjson
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
 from stac_manager.files.arrow import naming_damage
 from stac_manager.files.compression import zstd
-from stac_manager.sinks.disk import digest_of_footer
 from stac_manager.sinks.folder import Folder
 from stac_manager.sinks.layout import MANIFEST, layout_of
 from stac_manager.sinks.model import Format
@@ -62,7 +61,7 @@ def verify(dest: str | Path, *, unique: bool = False) -> Verified:
         path = folder.path_of(part)
         try:
             size, count = path.stat().st_size, 0
-            if "footer" in part and part["footer"] != digest_of_footer(path):
+            if folder.has_another_footer(part):
                 raise ValueError("its footer is not the one that was written")
             for identity in identities(path, manifest.format):
                 count += 1
