@@ -19,7 +19,7 @@ from stac_manager.api.requests import limit_of
 from stac_manager.api.shares import Share
 from stac_manager.api.space import SpaceCuts, space_cuts
 from stac_manager.api.splitting import Cuts
-from stac_manager.api.survey import Survey, null_datetime_search, survey
+from stac_manager.api.survey import Survey, null_datetime_search, null_geometry_search, survey
 from stac_manager.config import IngestConfig
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.geojson import first_vertex
@@ -267,9 +267,9 @@ class Planner:
         query, page, members = planned.query, planned.known.page, planned.known.page.objects()
         cuts = SpaceCuts(members, page.matched)
         async with owned_tasks() as tasks:
-            without = tasks.create_task(self._count(query, NoGeometry())) if "filter" in query.endpoint.offers else None
+            without = tasks.create_task(null_geometry_search(self._client, query))
             nowhere = tasks.create_task(self._count(query, Whole(), {"bbox": list(NOWHERE)}))
-        nulls, unseen = without.result() if without is not None else None, False
+        nulls, unseen = _counted(without.result()), False
         if not nulls:  # there may be some that the filter does not find
             seen = any(first_vertex(each.get("geometry")) is None for each in members)
             unseen = nulls is None and planned.failing
@@ -284,8 +284,12 @@ class Planner:
 
     async def _count(self, query: Query, partition: Partition, others: Mapping[str, Any] | None = None) -> int | None:
         """How many items a partition has, at least; None where that cannot be told."""
-        page = await found(self._client, query, partition, others=others)
-        if page is None:
-            return None
-        empty = not page.size and page.following is None  # whatever it counts
-        return page.size if page.matched is None or empty else page.matched
+        return _counted(await found(self._client, query, partition, others=others))
+
+
+def _counted(page: Page | None) -> int | None:
+    """How many items a page is the first of, at least."""
+    if page is None:
+        return None
+    empty = not page.size and page.following is None  # whatever it counts
+    return page.size if page.matched is None or empty else page.matched

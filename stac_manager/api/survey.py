@@ -15,7 +15,8 @@ from stac_manager.api.paging import Page, fetch_page, page_of
 from stac_manager.api.query import HARDLY_ANYTHING, NOWHERE, Bounds, Query, in_vain
 from stac_manager.api.requests import Request, limit_of, with_limit
 from stac_manager.exceptions import DataProcessingError
-from stac_manager.plan import NoDatetime, Whole
+from stac_manager.geojson import first_vertex
+from stac_manager.plan import NoDatetime, NoGeometry, Whole
 from stac_manager.run import owned_tasks
 from stac_manager.timestamps import nanoseconds, seconds
 
@@ -182,6 +183,15 @@ async def null_datetime_search(client: Client, query: Query) -> Page | None:
         return None
     page = await found(client, query, NoDatetime(), query.body["limit"])
     return page if page is not None and all(map(has_null_datetime, page.features())) else None
+
+
+async def null_geometry_search(client: Client, query: Query) -> Page | None:
+    """Search for the items without a geometry; None where the server cannot find them: what else it gives shows it."""
+    if "filter" not in query.endpoint.offers:
+        return None
+    page = await found(client, query, NoGeometry())
+    placed = page is not None and any(first_vertex(each.get("geometry")) for each in page.objects())
+    return None if placed else page
 
 
 def _extent(answer: Answer | None) -> tuple[float | None, float | None]:

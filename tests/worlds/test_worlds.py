@@ -945,6 +945,12 @@ CASES: dict[str, Callable[[], Case]] = {
     "one instant, half without geometry, a filter for them finds none": lambda: Case(
         [], half_without_geometry, world={"counts": False}, most_requests=60
     ),
+    "one instant, a filter for those without geometry finds all": lambda: Case(
+        [Ignores("filter")], at_one_instant, most_requests=25, complete=True
+    ),
+    "one instant, a filter for those without geometry finds all, without counts": lambda: Case(
+        [Ignores("filter")], at_one_instant, world={"counts": False}, most_requests=25
+    ),
     "half at one instant, counts 10 % too high": lambda: Case(
         [Counts(lambda n: int(1.1 * n))], half_at_one_instant, loose=True, most_requests=120
     ),
