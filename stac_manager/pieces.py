@@ -208,7 +208,10 @@ class _Building:
             if text.tobytes().strip(b" \t\r\n"):
                 _refuse(self._mark, opening + member, text.tobytes())
         else:
-            found = self._parsed(b"".join((opening, text, closing)))
+            try:
+                found = self._parsed(b"".join((opening, text, closing)))
+            except BrokenPieceError:
+                _refuse(self._mark, opening, data[self._mark : end + 1].tobytes())
             if not found and (self._comma or not last):
                 before = opening + (member + b"," if self._comma else b"")
                 _refuse(self._mark, before, data[self._mark : end + 1].tobytes())
@@ -219,11 +222,7 @@ class _Building:
         try:
             return orjson.loads(text)
         except orjson.JSONDecodeError as error:
-            try:
-                found = self._loosely(text) if self._loosely else leniently(text)
-            except BrokenPieceError as worse:
-                known = worse.place is not None
-                raise BrokenPieceError(self._mark - 1 + (worse.place or 0) if known else None, worse.said) from None
+            found = self._loosely(text) if self._loosely else leniently(text)
             if self.broken is None and self._loosely is None:
                 self.broken = why_not_json(error, memoryview(text)), self._mark, error.lineno
             return found
