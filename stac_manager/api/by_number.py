@@ -161,7 +161,7 @@ class ByNumber:
         frontier.end_at(number)
         if self._off_count is not None:
             self._off_count.following = None
-        self._off_count = reading
+        self._off_count, reading.ending.off_count = reading, True
 
     def ends(self, reading: Reading) -> bool:
         """Whether a page that the server refuses may be one behind the last."""

@@ -60,7 +60,7 @@ class Fetcher:
             return page
         if (request := reading.following) is None:
             return None
-        if not isinstance(reading.share.partition, Pages):
+        if reading.ending.off_count or not isinstance(reading.share.partition, Pages):
             request = self._sized(reading, request)
         asked = limit_of(request) or limit_of(reading.first)
         behind = reading.memory.unnamed or (reading.share.failing and not reading.tally.fetched)

@@ -222,3 +222,4 @@ class Ending:
     last: Page | Sample | None = None  # the last page, once it came, or what was found beyond it
     shifted: str | None = None  # why pages may have moved while they were read
     elsewhere: DataProcessingError | None = None  # what went wrong at the address that the landing page names
+    off_count: bool = False  # whether links lead on past the pages that were to be asked for by their numbers

@@ -522,6 +522,10 @@ CASES: dict[str, Callable[[], Case]] = {
     "Collections in turn": lambda: Case(
         [CollectionsInTurn()], in_three_collections, world={"paging": "offset", "counts": False}, most_requests=36
     ),
+    "Collections in turn, one item is poison": lambda: Case(
+        [CollectionsInTurn(), PoisonedItem("item-0061")], in_three_collections,
+        world={"paging": "offset", "counts": False}, most_requests=45, most_failures=1,
+    ),
     "Collections in turn, pages end early": lambda: Case(
         [CollectionsInTurn(early=True)], in_small_collections, world={"paging": "offset", "counts": False},
         most_requests=40,
