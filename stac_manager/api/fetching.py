@@ -54,6 +54,8 @@ class Fetcher:
         """Fetch the next page of a reading; None where it has to begin anew with smaller ones, or has ended meanwhile.
         With `enough` items it is no matter whether more follow; with `attempts` it is asked for so often, and no
         smaller one."""
+        if not isinstance(reading.share.partition, Pages):
+            self.follower.search = reading.first
         page, self.given = self.given, None
         if page is not None:
             self.came()
@@ -184,6 +186,7 @@ class Follower:
         self._loses: bool | None = None  # whether links lose conditions, without which the page is another one
         self._astray: set[str] = set()  # addresses of links, instead of which that of the search works
         self._counted: int | None = None  # by the latest page with a count
+        self.search: Request | None = None  # the first one of what was read by its links last
         self.outlines = True  # whether pages may be parsed item by item; not where that went wrong
         self.overlaps: bool | None = None  # whether pages may begin with the last Item of the page before them
 
@@ -251,7 +254,9 @@ class Follower:
 
     async def _fetch(self, request: Request, first: Request, attempts: int | None, narrowed: bool) -> Page:
         """Fetch a page, at the address of the search where its link leads nowhere."""
-        otherwise, place = at_search(request, first), request.url.partition("?")[0]
+        search, place = self.search or first, request.url.partition("?")[0]
+        otherwise = at_search(request, search)
+        otherwise = otherwise and (with_conditions(otherwise, search) or otherwise)
         if otherwise is not None and place in self._astray:
             request, otherwise = otherwise, None
         try:
