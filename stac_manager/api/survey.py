@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from stac_manager.api.elsewhere import another_page, may_be_an_item
 from stac_manager.api.endpoint import EXTENSIONS, Endpoint, find_endpoint
-from stac_manager.api.forms import REFUSED_METHOD, another_form, found, one_by_one
+from stac_manager.api.forms import REFUSED_METHOD, REFUSED_SEARCH, another_form, found, one_by_one
 from stac_manager.api.http import ATTEMPTS, Answer, Client
 from stac_manager.api.ownership import Asked, has_null_datetime
 from stac_manager.api.paging import Page, fetch_page, page_of
@@ -16,6 +16,7 @@ from stac_manager.api.query import HARDLY_ANYTHING, NOWHERE, Bounds, Query, in_v
 from stac_manager.api.requests import Request, limit_of, with_limit
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.geojson import first_vertex
+from stac_manager.network.retrying import TOO_LARGE
 from stac_manager.plan import NoDatetime, NoGeometry, Whole
 from stac_manager.run import owned_tasks
 from stac_manager.timestamps import nanoseconds, seconds
@@ -127,7 +128,7 @@ async def _ask(client: Client, query: Query) -> _Answers:
                 limit = limit_of(request) or 1
                 smaller = with_limit(request, limit // 2) if limit > 1 and client.is_for_size(error) else None
                 if smaller is None:
-                    return request, error
+                    return request, await _said_to_few(client, request, error)
                 request = smaller
 
     def probe(interval: str) -> Coroutine[Any, Any, Page | None]:
@@ -143,6 +144,17 @@ async def _ask(client: Client, query: Query) -> _Answers:
     request, answer = first.result()
     extents = listed.result() if listed else None
     return request, answer, hardly_anything.result(), far.result() if far else None, extents
+
+
+async def _said_to_few(client: Client, request: Request, error: DataProcessingError) -> DataProcessingError:
+    """Why a search for one item is refused, if it is, where the error of a large page hides that."""
+    few = with_limit(request, 1) if error.status in TOO_LARGE else None
+    try:
+        if few is not None:
+            await client.send(few, attempts=1)
+    except DataProcessingError as other:
+        return other if other.status in REFUSED_SEARCH else error
+    return error
 
 
 async def is_unknown(client: Client, endpoint: Endpoint, collection_id: str | None) -> bool:
