@@ -168,7 +168,7 @@ class Client:
         try:
             place, reply, redirected = await self.wire.follow(request, let_in=self._carrier.knows)
             if reply.status >= 300:
-                raise self._refusal(place, reply, redirected=redirected)
+                raise self._refusal(request, place, reply, redirected=redirected)
             return await self._answer(place, reply, outline, full, of_source=request.url == str(self._source))
         except (Fault, DataProcessingError) as error:
             silence(error, self.wire.credentials.hidden, f"{request.method} {shown(request.url)}: {messages.LEFT_OUT}")
@@ -190,7 +190,7 @@ class Client:
         self.wire.answered("page" if informs else "other", reply)
         return answer
 
-    def _refusal(self, place: str, reply: Reply, *, redirected: bool) -> Fault | StatusError:
+    def _refusal(self, request: Request, place: str, reply: Reply, *, redirected: bool) -> Fault | StatusError:
         """Say what an error status means, and whether it may pass."""
         status = reply.status
         if status == 407:
@@ -208,6 +208,8 @@ class Client:
         sent_away = redirected and self._carrier.knows and reply.url.with_query(None) != self._latest
         if may_pass(status) or throttled or sent_away:
             return Fault(words, "status", status=status, refused=throttled, retry_after=reply.retry_after)
+        if status == 403 and reply.own and self._carrier.answered and request.method == "GET":  # POST is sent as GET
+            return Fault(words, "status", status=status, digest=status)  # the same once more is no stray one
         return StatusError(words, status)
 
 
