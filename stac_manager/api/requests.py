@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -33,13 +34,13 @@ def mark_of_request(request: Request) -> int:
 
 
 def as_query(value: Any) -> str:
-    """Write a member as a query parameter: lists with commas, objects as JSON (STAC API, item-search)."""
+    """Write a member as a query parameter (STAC API, item-search): lists with commas, objects as JSON, no exponents."""
     if isinstance(value, dict) and isinstance(value.get("include"), list):  # of the Fields extension
         value = value["include"]
     if isinstance(value, list) and value and isinstance(value[0], dict):  # of the Sort extension
         value = [f"{'-' if key['direction'] == 'desc' else '+'}{key['field']}" for key in value]
     if isinstance(value, list):
-        return ",".join(map(str, value))
+        return ",".join(format(Decimal(str(each)), "f") if isinstance(each, float) else str(each) for each in value)
     return orjson.dumps(value).decode() if isinstance(value, dict) else str(value)
 
 
