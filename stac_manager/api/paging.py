@@ -208,10 +208,8 @@ async def make_sure(
         return page
     if again is not None and again.following is not None:
         behind = await page_if_any(client, again.following, again.first, LOOKS)
-        if behind is not None and (behind.following is not None or behind.size > page.size - again.size):
-            return again
-        page.doubt = NO_NEXT if behind is None else None
-        return page
+        if behind is not None and behind.first_mark() != again.first_mark():
+            return again if behind.following is not None or behind.size > page.size - again.size else page
     page.doubt = NO_NEXT
     return page
 

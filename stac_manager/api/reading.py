@@ -156,8 +156,8 @@ class Reading:
     def is_short(self) -> bool:
         """Whether its latest page is not as large as this server's get, or its only one has less than was asked for."""
         only = self.tally.fetched == 1 or (self.following is None and self.memory.circles.fresh == 1)
-        asked = self.tally.fetched * (limit_of(self.first) or 0)
-        return not self.memory.last_was_full or (only and self.tally.members < asked)
+        came = self.memory.different + self.tally.twice  # a page that came again may have come in another size
+        return not self.memory.last_was_full or (only and came < (limit_of(self.first) or 0))
 
     def settle_circle(self, *, works: bool = False) -> None:
         """Take a circle for the end where no count speaks against it: some servers give their last page, or their

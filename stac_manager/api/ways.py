@@ -18,7 +18,7 @@ from stac_manager.api.query import NOWHERE, Query
 from stac_manager.api.reading import CAPPED, Reading
 from stac_manager.api.requests import LARGE_PAGE, Counter, Request, counter_of, counter_of_sizes
 from stac_manager.api.seen import Seen
-from stac_manager.api.shares import Share
+from stac_manager.api.shares import CIRCLES, Share
 from stac_manager.api.space import SpaceCuts
 from stac_manager.api.splitting import Splitter
 from stac_manager.api.survey import around_first_page, null_datetime_search
@@ -235,7 +235,7 @@ class Ways:
             if planned.cuts is not None:
                 self._planned = planned
                 return planned
-            cut_off = error is not None or reading.ending.problem == NO_NEXT
+            cut_off = error is not None or reading.ending.problem in (NO_NEXT, *CIRCLES)
             return await self._despite_nulls(planner, planned, reading) if cut_off else None
         except DataProcessingError:
             if error is not None and not self._planned.reason:
