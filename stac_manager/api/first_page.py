@@ -8,7 +8,7 @@ from math import ceil, inf
 from time import time
 from typing import Any
 
-from stac_manager.api.cutting import Density, times_of
+from stac_manager.api.cutting import FARTHEST_EDGE, Density, times_of
 from stac_manager.api.paging import Page
 from stac_manager.api.query import SHORTEST_SECONDS
 from stac_manager.api.survey import Survey
@@ -115,6 +115,7 @@ def expected(known: Survey, members: list[Any]) -> Density:
         low = min(times, default=high) - YEAR_SECONDS
     low = low if bounds.low is None else max(low, bounds.low)
     high = high if bounds.high is None else min(high, bounds.high)
+    low, high = max(low, -FARTHEST_EDGE), min(high, FARTHEST_EDGE)  # as nothing is cut elsewhere
     if low >= high:  # the Collections say that there is nothing here, but there is
         low = bounds.low if bounds.low is not None else high - YEAR_SECONDS
         high = bounds.high if bounds.high is not None else max(low, high) + YEAR_SECONDS
