@@ -19,7 +19,7 @@ from stac_manager.api.fetching import Fetcher
 from stac_manager.api.forms import found
 from stac_manager.api.http import ATTEMPTS
 from stac_manager.api.ledger import Ledger
-from stac_manager.api.ownership import FOREIGN, Owner, owner
+from stac_manager.api.ownership import Asked
 from stac_manager.api.paging import Page, page_of
 from stac_manager.api.query import Query
 from stac_manager.api.reading import CAPPED, MOVED, PERHAPS_CAPPED, Reading
@@ -201,13 +201,13 @@ class Beyond:
             times, points = _traces(last)
         except DamagedPageError:
             return Sample(marks, whole=False)
-        samples: list[Partition | None] = [
+        samples: list[Interval | Tile | None] = [
             _in_time(whole, times, newest_first=in_order),
             _in_space(query, part, points),
         ]
         there: bool | None = False
         limit = limit_of(last.first) or query.body["limit"]  # which may be larger than works
-        for sample in filter(None, samples):
+        for sample in [each for each in samples if each is not None]:
             errs = False
             for _ in range(SAMPLES):
                 try:
@@ -234,15 +234,17 @@ class Beyond:
             there = None if errs else there
         return Sample(marks, whole=there)
 
-    async def _sampled(self, request: Request, sample: Partition, part: Partition, marks: Seen) -> Page | None:
-        """A page of a sample, with marks of what is meant in it; None where what was asked for is ignored."""
+    async def _sampled(self, request: Request, sample: Interval | Tile, part: Partition, marks: Seen) -> Page | None:
+        """A page of a sample, with marks of what is meant in it; None where what was asked for is ignored: what only
+        touches the sample is not foreign to it."""
         page = page_of(await self._fetcher.client.send(request, attempts=ATTEMPTS, outline=True), request)
-        owners: Counter[Owner] = Counter()
+        box = (sample.west, sample.south, sample.east, sample.north) if isinstance(sample, Tile) else None
+        is_in, are_in = Asked(start=sample.start, end=sample.end, bbox=box).means, Counter[bool]()
         for each in page.objects_one_by_one():
-            owners[owner(each, sample)] += 1
+            are_in[is_in(each)] += 1
             if (mark := self._ledger.mark_if_meant(each, part)) is not None:
                 marks.add(mark)
-        return None if 2 * owners[FOREIGN] > owners.total() else page
+        return None if are_in[False] > are_in[True] else page
 
 
 def _traces(page: Page) -> tuple[list[int], list[Point]]:
@@ -286,7 +288,7 @@ def _in_space(query: Query, part: Partition, points: list[Point]) -> Tile | None
     return Tile(west, -90.0, east, 90.0, start, end)
 
 
-def _smaller(partition: Partition, share: float) -> Partition:
+def _smaller(partition: Interval | Tile, share: float) -> Interval | Tile:
     """A part of a sample; beyond the last page, all of it is one."""
     match partition:
         case Tile():
