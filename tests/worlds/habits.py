@@ -95,6 +95,8 @@ class NextLink(Habit):
         token = ask.conditions.get("token")
         if self.kind == "refused_after_null" and token and str(FAR.total_seconds()) in token:
             raise Refusal(400, {"description": "invalid token: datetime is null"})
+        if self.kind == "counts_elsewhere" and "other" in ask.path:
+            raise Refusal(404, {"description": "no such Collection"})
         if self.kind == "is_forbidden" and "bucket" in ask.path:
             raise Refusal(403, {"Code": "AccessDenied"})
         if self.kind == "too_long" and ask.method == "GET" and len(urlencode(flat(ask.conditions))) > 2_000:
@@ -140,11 +142,10 @@ class NextLink(Habit):
             elif self.kind == "merged_with_nulls":
                 body = {world.paging: link["body"][world.paging], "datetime": None, "sortby": None}
                 link |= {"merge": True, "body": body}
-            elif self.kind == "counts_only":  # and is one of GET, though the search was POST (pycsw)
+            elif self.kind in ("counts_only", "counts_elsewhere"):  # by GET, though the search was POST (pycsw)
                 number = {**ask.conditions, **link.get("body", {}), **_query(link)}[world.paging]
-                page["links"] = [
-                    {"rel": "next", "href": f"{world.url}search?{world.paging}={number}&limit={ask.limit}"}
-                ]
+                place = world.url + ("search" if self.kind == "counts_only" else "collections/other/items")
+                page["links"] = [{"rel": "next", "href": f"{place}?{world.paging}={number}&limit={ask.limit}"}]
             elif self.kind == "one_a_format":
                 page["links"] = [{"rel": "next", "type": "text/html", "href": world.url}, *page["links"]]
                 break
@@ -411,11 +412,36 @@ class CachedPosts(Habit):
 
 
 class LinksUnheeded(Habit):
-    """The number in a link is heeded by GET only: by POST, each page is the first one again (rustac 0.8)."""
+    """What a link adds is heeded by GET only: by POST, each page is the first one again (rustac 0.8); or by neither."""
+
+    def __init__(self, *methods: str) -> None:
+        self.methods = methods or ("POST",)
 
     async def arrives(self, ask: Ask) -> None:
-        if ask.method == "POST":
-            ask.conditions.pop("offset", None)
+        if ask.method in self.methods:
+            for name in ("offset", "token"):
+                ask.conditions.pop(name, None)
+
+
+class ForbiddenAtFirst(Habit):
+    """The first search is forbidden, the same one again is not: so may gateways do."""
+
+    def __init__(self) -> None:
+        self.forbids = True
+
+    async def arrives(self, ask: Ask) -> None:
+        if self.forbids:
+            self.forbids = False
+            raise Refusal(403, {"message": "Forbidden"})
+
+
+class SinceYearOne(Habit):
+    """The Collections say that they begin in the year 1."""
+
+    def document(self, path: str, document: Json) -> Json:
+        extent = {"temporal": {"interval": [["0001-01-01T00:00:00Z", "2024-12-31T00:00:00Z"]]}}
+        listed = [{**each, "extent": extent} for each in document.get("collections", ())]
+        return {**document, "collections": listed} if listed else document
 
 
 class WrongWayRound(Habit):

@@ -305,6 +305,8 @@ def _inside(geometry: Json | None, box: Sequence[float]) -> bool:
 
 
 def _typed(query: Json) -> Json:
+    if "e" in query.get("bbox", ""):  # as in 1e-06
+        raise Refusal(400, {"description": "bbox: not a number"})
     lists = {name: query[name].split(",") for name in ("collections", "ids") if name in query}
     numbers = {"bbox": [float(number) for number in query["bbox"].split(",")]} if "bbox" in query else {}
     area = {"intersects": json.loads(query["intersects"])} if "intersects" in query else {}

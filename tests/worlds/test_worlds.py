@@ -39,6 +39,7 @@ from .habits import (
     FiltersAfterPaging,
     Firewall,
     FirstCollectionOnly,
+    ForbiddenAtFirst,
     GarbledItem,
     HeavyItem,
     Ignores,
@@ -83,6 +84,7 @@ from .habits import (
     RoundsOffsets,
     SaysFullPages,
     ShortAddresses,
+    SinceYearOne,
     SlashIsAdded,
     SortedById,
     Sorts,
@@ -159,6 +161,10 @@ def composites() -> list[Json]:
     """Items that all last the whole year: they are in every interval of time."""
     year = {"start_datetime": "2024-01-01T00:00:00Z", "end_datetime": "2024-12-31T23:59:59Z"}
     return [make_item(n, datetime=None, **year) for n in range(COUNT)]
+
+
+def a_thousand_at_two_instants() -> list[Json]:
+    return [make_item(n, datetime=text_of(FIRST + timedelta(days=n % 20 < 19))) for n in range(1_000)]
 
 
 def half_at_one_instant() -> list[Json]:
@@ -400,6 +406,35 @@ CASES: dict[str, Callable[[], Case]] = {
         options={"datetime": f"{LATER}/{EARLIER}"},
         world={"paging": "position"},
         wanted=between,
+    ),
+    "links lead to another Collection, and count": lambda: Case(
+        [NextLink("counts_elsewhere")], world={"paging": "offset"}, most_requests=60, complete=True
+    ),
+    "links lead to another Collection, and have lost a filter": lambda: Case(
+        [NextLink("counts_elsewhere")], some_without_datetime, {"filter": "datetime IS NULL"}, {"paging": "offset"},
+        wanted=lambda item: item["properties"]["datetime"] is None, most_requests=30,
+    ),
+    "the first search is forbidden, once": lambda: Case([Refuses("POST"), ForbiddenAtFirst()], complete=True),
+    "each page is the first one again, without counts": lambda: Case(
+        [LinksUnheeded("GET", "POST")], world={"counts": False}, most_requests=250
+    ),
+    "each page is the first one again, without counts and filters": lambda: Case(
+        [LinksUnheeded("GET", "POST")], world={"counts": False, "filters": False}, most_requests=250
+    ),
+    "no next links, since the year 1": lambda: Case(
+        [NextLink("absent"), SinceYearOne()], options={"intersects": GLOBE}, most_requests=150,
+        wanted=lambda item: -90 <= item["geometry"]["coordinates"][0] <= 90,
+    ),
+    "a thousand in no order, at two instants": lambda: Case(
+        [Window(1_000, by_id=True)], a_thousand_at_two_instants, {"limit": 100, "bbox": [-180, -90, 180, 90]},
+        {"paging": "position"}, complete=True,
+    ),
+    "a box that begins beside the meridian, GET": lambda: Case(
+        [Refuses("POST")], options={"bbox": [1e-6, -90, 90, 90]}, complete=True,
+        wanted=lambda item: 0 < item["geometry"]["coordinates"][0] <= 90,
+    ),
+    "a large page is a 502, and Collections are needed": lambda: Case(
+        [LargestPage(4, silent=False, status=502), NeedsCollections()], in_three_collections, most_requests=150
     ),
     "the landing page names an inner host": lambda: Case([InnerAddresses()]),
     "next is refused at a null datetime": lambda: Case([NextLink("refused_after_null")], some_without_datetime),
