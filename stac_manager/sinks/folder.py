@@ -279,11 +279,8 @@ class Folder:
 
     def changed_part(self, manifest: Manifest) -> Path | None:
         """Return the first part that is not there, or not as long as the manifest says; None if all are."""
-        for part in manifest.parts:
-            path = self.path_of(part)
-            if not path.is_file() or path.stat().st_size != part["bytes"]:
-                return path
-        return None
+        paths = ((self.path_of(part), part["bytes"]) for part in manifest.parts)
+        return next((path for path, size in paths if not path.is_file() or path.stat().st_size != size), None)
 
     def has_another_footer(self, part: PartEntry) -> bool:
         """Tell whether a part of Parquet ends otherwise than it was written."""
