@@ -35,7 +35,7 @@ GONE = "items that came are gone: others may have come for them, and moved the p
 CAPPED = "there are more items than its pages reach, and than the server counts"
 PERHAPS_CAPPED = "the server may give no more than so many items, however many there are: it shows no others"
 LOST = "a next link has lost a condition of the search"
-FEW_SKIPPED, MOST_SKIPPED = 3, 18
+FEW_SKIPPED, MOST_SKIPPED = 3, 18  # items in a row; less than MOST_ERRORS in `fetching`, which end a search
 LAPSED = (400, 403, 404, 410)  # what servers say to a link that was good for a while only
 
 
@@ -204,6 +204,13 @@ class Reading:
         plain = not (ending.uneven or memory.last_was_full or tally.skipped or memory.anew)
         odd = ending.problem or ending.error or ending.doubtful or ending.shifted not in (None, SHIFTED)
         return plain and not odd and memory.different == tally.members < (self.counted or 0)
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether what is behind it cannot be had: for an error, a link that is refused, or none on its only page. A
+        full page to which links led is the last one as a rule."""
+        ending, unled = self.ending, self.ending.lapsed or self.tally.fetched == 1
+        return ending.error is not None or (ending.problem == NO_NEXT and unled)
 
     def behind_item(self) -> Request | None:
         """The request for what is behind an item that cannot be had, where the links count and not all came. So

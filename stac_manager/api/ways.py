@@ -162,7 +162,8 @@ class Ways:
             case _:
                 return []
         ends_early = ending.error or ending.problem or reading.memory.last_was_full
-        items = reading.counted or 2 * members
+        more = reading.is_cut_off or ending.problem not in (None, NO_NEXT)
+        items = reading.counted or (2 * members if more else 0)
         smallest = splitter is not None and splitter.is_smallest(part)
         if not (ends_early and items and smallest) or "intersects" in query.body:
             return []
@@ -235,7 +236,7 @@ class Ways:
             if planned.cuts is not None:
                 self._planned = planned
                 return planned
-            cut_off = error is not None or reading.ending.problem in (NO_NEXT, *CIRCLES)
+            cut_off = reading.is_cut_off or reading.ending.problem in CIRCLES
             return await self._despite_nulls(planner, planned, reading) if cut_off else None
         except DataProcessingError:
             if error is not None and not self._planned.reason:

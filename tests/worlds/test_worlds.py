@@ -638,6 +638,10 @@ CASES: dict[str, Callable[[], Case]] = {
         [NextLink("absent")], lambda: without_datetime_at(*range(0, COUNT, 3)), world={"counts": False},
         most_requests=200,
     ),
+    "links lapse, none has a datetime, without counts": lambda: Case(
+        [LinksLapse(2)], lambda: without_datetime_at(*range(COUNT)), world={"counts": False}, loose=True,
+        most_requests=45,
+    ),
     "page 2 again and again": lambda: Case([NextLink("same_page_again")], loose=True),
     "every POST has the same answer": lambda: Case([CachedPosts()], most_requests=25),
     "next is heeded by GET only": lambda: Case(
