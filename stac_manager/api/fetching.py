@@ -134,7 +134,8 @@ class Fetcher:
         themselves. A link that was good for a while only is no fault of its page: so may be a 403 in the middle."""
         if not (self.any_came or apart):
             return False
-        self._errors_in_a_row += 1
+        if not reading.memory.unnamed:  # else it is passed over one by one, which the reading limits itself
+            self._errors_in_a_row += 1
         self.sizes.grow_again(surely=isinstance(error, OneItemError))
         forbidden = error.status == 403 and not (apart or reading.tally.fetched)
         lapsed = error.status in LAPSED and reading.tally.fetched > 0
