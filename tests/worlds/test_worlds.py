@@ -6,10 +6,10 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import product
 from typing import Any
 
 import pytest
-from support import THOROUGH
 
 from stac_manager import ApiStats, DataProcessingError, Failure, IngestModule, WorkflowContext
 from stac_manager.api.heeded import UNSORTED
@@ -99,7 +99,6 @@ from .habits import (
 from .server import Ask, Habit, Json, Key, Refusal, World, key_of, running
 
 LEVELS: tuple[int | str, ...] = (1, 8, "auto")
-SEVERAL = LEVELS[1:]
 COUNT = 120
 LIMIT = 10
 FIRST = datetime(2024, 1, 1, 12, tzinfo=UTC)
@@ -1006,7 +1005,9 @@ CASES: dict[str, Callable[[], Case]] = {
     "half at one instant, without counts": lambda: Case(
         [], half_at_one_instant, world={"counts": False}, most_requests=60
     ),
-    "half of the items last the whole year": lambda: Case([], half_over_the_year, most_requests=110),
+    "half of the items last the whole year": lambda: Case(
+        [], half_over_the_year, most_requests=215  # 61 at 8; 20 workers plan 20 parts, of which each has the long ones
+    ),
     "half of the items last the whole year, without counts": lambda: Case(
         [], half_over_the_year, world={"counts": False}, most_requests=110
     ),
@@ -1072,13 +1073,7 @@ def check(case: Case, world: World, came: Visit, wanted: set[Key]) -> None:
         assert proof.status != "complete"
 
 
-VISITS = [
-    (name, level) for number, name in enumerate(CASES) for level in (LEVELS if THOROUGH else (1, SEVERAL[number % 2]))
-]
-"""Each world with one request at a time and with several, as many as are asked for or as are found to pay."""
-
-
-@pytest.mark.parametrize(("name", "level"), VISITS)
+@pytest.mark.parametrize(("name", "level"), list(product(CASES, LEVELS)))
 async def test_what_can_be_had_comes_once(name: str, level: int | str) -> None:
     case = CASES[name]()
     world = World(case.items(), case.habits, **case.world)
