@@ -90,6 +90,12 @@ async def test_collection_id_chooses_the_collection(write: Write) -> None:
         await fetch({"source": source, "collection_id": "none"})
 
 
+@pytest.mark.parametrize("max_items", [1, 3, 5, 99])
+async def test_max_items_is_exact(write: Write, max_items: int) -> None:
+    source = str(write("fc.json", feature_collection(ITEMS)))
+    assert await fetch({"source": source, "max_items": max_items}) == ITEMS[:max_items]
+
+
 async def test_items_from_the_synchronous_twin_are_the_same(write: Write) -> None:
     module = IngestModule({"source": str(write("fc.json", feature_collection(ITEMS)))})
     with pytest.raises(ConfigurationError, match="event loop"):
