@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, aclosing
-from typing import Any, Generic, TypeAlias, TypeVar
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from functools import wraps
+from typing import Any, Generic, ParamSpec, TypeAlias, TypeVar
 from weakref import WeakKeyDictionary
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 Hook: TypeAlias = Callable[[AsyncGenerator[Any, Any]], None]
@@ -40,9 +42,23 @@ class Owned(Generic[T]):
         self._begun = True
         return _begin(self._generator, None, None)
 
+    def athrow(self, *error: Any) -> Awaitable[T]:
+        """Raise an error where the generator waits."""
+        return self._generator.athrow(*error)
+
     async def aclose(self) -> None:
         """Close the generator."""
         await self._generator.aclose()
+
+
+def owned_context(make: Callable[P, AsyncGenerator[T, None]]) -> Callable[P, AbstractAsyncContextManager[T]]:
+    """As `contextlib.asynccontextmanager`, for a context in which another generator yields."""
+
+    @wraps(make)
+    def begun(*args: P.args, **options: P.kwargs) -> Owned[T]:
+        return Owned(make(*args, **options))
+
+    return asynccontextmanager(begun)
 
 
 def owning(generator: AsyncGenerator[T, None]) -> AbstractAsyncContextManager[Owned[T]]:

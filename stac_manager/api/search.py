@@ -5,8 +5,7 @@ by the partition that owns it (`ledger`), and compared with what the server coun
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, replace
 from math import ceil, inf
 from time import time
@@ -36,7 +35,7 @@ from stac_manager.network.connection import Connection
 from stac_manager.network.discreet import LEFT_OUT, Discreet, silence
 from stac_manager.network.pool import Pool
 from stac_manager.network.retrying import SearchEndsError
-from stac_manager.owning import owning
+from stac_manager.owning import owned_context, owning
 from stac_manager.picking import ThinReader
 from stac_manager.plan import Interval, Partition, Plan, Whole
 from stac_manager.reader import Done, Parts
@@ -93,10 +92,10 @@ class Session:
         return Discreet(failures, lambda: self.fetcher.client.wire.credentials.hidden, "the search")
 
 
-@asynccontextmanager
+@owned_context
 async def opened(
     config: IngestConfig, collection_id: str | None, stats: ApiStats, pool: Pool | None = None
-) -> AsyncIterator[Session]:
+) -> AsyncGenerator[Session, None]:
     """Open a session with the server of a search; an error in it says in `stats` that the search is incomplete."""
     level = limiter(config.concurrency)
     stats.concurrency = level.level

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator
 import pytest
 from support import ROOT
 
-from stac_manager.owning import Stream, owning
+from stac_manager.owning import Stream, owned_context, owning
 
 LEAVES = """
 import asyncio, sys
@@ -67,6 +67,34 @@ def test_the_end_of_the_loop_closes_from_the_inside_out() -> None:
 
     asyncio.run(leave())
     assert closed == ["inner", "middle", "outer"]
+
+
+@owned_context
+async def context(closed: list[str]) -> AsyncGenerator[int, None]:
+    """It takes a turn of the loop to close, as a connection does."""
+    try:
+        yield 1
+    finally:
+        await asyncio.sleep(0)
+        closed.append("context")
+
+
+async def within(closed: list[str]) -> AsyncGenerator[int, None]:
+    async with context(closed) as number:
+        yield number
+
+
+def test_a_consumer_that_fails_leaves_contexts_to_their_owners(caplog: pytest.LogCaptureFixture) -> None:
+    """The traceback keeps all generators until the loop ends, which closes those that it knows of at the same time."""
+    closed: list[str] = []
+
+    async def fail() -> None:
+        async for _ in Stream(numbers(closed, "outer", within(closed))):
+            raise LookupError("by the consumer")
+
+    with pytest.raises(LookupError, match="by the consumer"):
+        asyncio.run(fail())
+    assert (closed, caplog.messages) == (["context", "outer"], [])
 
 
 def test_a_loop_that_goes_on_closes_at_once() -> None:
