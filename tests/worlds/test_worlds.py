@@ -263,7 +263,7 @@ class Case:
     options: Json = field(default_factory=dict)
     world: Json = field(default_factory=dict)
     wanted: Callable[[Json], bool] = lambda item: True
-    most_requests: int = 1_000
+    most_requests: int = 1_000  # and a quarter more where the level, and so what is asked twice, depends on the time
     """A search of 12 pages that takes more than this does not end by itself. What is usual is far below."""
     most_failures: int = 1_000
     loose: bool = False
@@ -1006,7 +1006,7 @@ CASES: dict[str, Callable[[], Case]] = {
         [], half_at_one_instant, world={"counts": False}, most_requests=60
     ),
     "half of the items last the whole year": lambda: Case(
-        [], half_over_the_year, most_requests=215  # 61 at 8; 20 workers plan 20 parts, of which each has the long ones
+        [], half_over_the_year, most_requests=175  # 61 at 8; 20 workers plan 20 parts, of which each has the long ones
     ),
     "half of the items last the whole year, without counts": lambda: Case(
         [], half_over_the_year, world={"counts": False}, most_requests=110
@@ -1046,7 +1046,7 @@ async def visit(world: World, level: int | str, **options: Any) -> Visit:
     return Visit(keys, context.failure_collector.get_all(), module.stats, error)
 
 
-def check(case: Case, world: World, came: Visit, wanted: set[Key]) -> None:
+def check(case: Case, world: World, came: Visit, wanted: set[Key], level: int | str) -> None:
     """What holds in every world; `wanted` was there at the beginning."""
     proof = came.stats.completeness
     lost = {identity for habit in case.habits for identity in habit.lost}
@@ -1057,7 +1057,8 @@ def check(case: Case, world: World, came: Visit, wanted: set[Key]) -> None:
     missing = {key for key in still_there - set(came.keys) if key[1] not in lost}
     assert missing == set() or may_miss, f"{len(missing)} items that can be had did not come"
     assert {key for key in set(came.keys) - wanted if not key[1].startswith("new-")} == set(), "not asked for"
-    assert world.answered <= len(world.asked) <= case.most_requests
+    most_requests = case.most_requests * (1.25 if level == "auto" else 1)
+    assert world.answered <= len(world.asked) <= most_requests
     if lost or missing:
         assert proof.status != "complete"
         assert proof.problems
@@ -1080,7 +1081,7 @@ async def test_what_can_be_had_comes_once(name: str, level: int | str) -> None:
     wanted = {key_of(item) for item in world.items if case.wanted(item)}
     async with running(world):
         came = await visit(world, level, **case.options)
-    check(case, world, came, wanted)
+    check(case, world, came, wanted, level)
 
 
 class Offers(Habit):
