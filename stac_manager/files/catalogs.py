@@ -248,10 +248,10 @@ def holds_items(asset: object) -> bool:
         return False
     roles = {role for role in _list(asset.get("roles")) if isinstance(role, str)}
     name = str(asset.get("href", "")).partition("?")[0].rstrip("/")
-    return bool(roles & ITEM_ROLES) and (is_of_items(asset) or format_of_name(name) is not None)
+    return bool(roles & ITEM_ROLES) and (is_typed_as_items(asset) or format_of_name(name) is not None)
 
 
-def is_of_items(named: dict[str, Any]) -> bool:
+def is_typed_as_items(named: dict[str, Any]) -> bool:
     """Tell whether the media type of a link or an asset is one that files of items have."""
     return any(kind in str(named.get("type", "")) for kind in ITEM_MEDIA_TYPES)
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias, TypeGuard
 from stac_manager import items
 from stac_manager.config import shown
 from stac_manager.files import entry_points
-from stac_manager.files.catalogs import holds_items, is_of_items
+from stac_manager.files.catalogs import holds_items, is_typed_as_items
 from stac_manager.files.formats import BOM, ENTRY_FILES, format_of_name, magic
 from stac_manager.files.remote.addresses import is_data, is_relative, joined, name_of, refusal
 
@@ -57,7 +57,7 @@ def _typed_as_files(document: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the links whose media type is one that files of items have, and no answer of an API."""
     links = document.get("links")
     found = [link for link in links if isinstance(link, dict)] if isinstance(links, list) else []
-    return [link for link in found if is_of_items(link) and "geo+json" not in link["type"]]
+    return [link for link in found if is_typed_as_items(link) and "geo+json" not in link["type"]]
 
 
 def _links(document: dict[str, Any], url: str, source: str, wanted: dict[str, Kind]) -> list[Link]:
