@@ -16,10 +16,9 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from typing import Any, TypeVar, cast
 
+from stac_manager.parsing.items import ITEM_MEMBERS
 from stac_manager.timestamps import FIRST_SECOND, LAST_SECOND, SECOND, nanoseconds
 
-ITEM_MEMBERS = ("type", "stac_version", "stac_extensions", "id", "geometry", "bbox", "properties", "links", "assets",
-                "collection")  # fmt: skip
 OPEN = ".."
 END_OF_DAY = "23:59:59.999999Z"
 """As APIs take it: not all of them read more digits."""

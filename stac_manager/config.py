@@ -240,7 +240,7 @@ def _check_together(config: IngestConfig) -> None:
     if config.bbox is not None and config.intersects is not None:
         raise ValueError("bbox, intersects: a search takes one of them, not both (STAC API, item-search)")
     if config.mode == "file" and (config.filter is not None or config.intersects is not None):
-        from stac_manager.files.filters import filters_of
+        from stac_manager.files.filtering.filters import filters_of
 
         filters_of(config)  # says what it does not understand before any work is done
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from stac_manager.events import Event
 from stac_manager.exceptions import printable
-from stac_manager.following import Pages
+from stac_manager.next_pages import Pages
 
 
 @dataclass(frozen=True, slots=True)

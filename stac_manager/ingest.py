@@ -13,14 +13,14 @@ from stac_manager.config import IngestConfig
 from stac_manager.context import WorkflowContext
 from stac_manager.exceptions import ConfigurationError
 from stac_manager.garbage import OlderCollectionsDeferred
+from stac_manager.generators import Stream, owning
 from stac_manager.network.pool import Pool
 from stac_manager.options import IngestOptions
-from stac_manager.owning import Stream, owning
+from stac_manager.parsing.texts import Texts
 from stac_manager.plan import Partition, Plan
 from stac_manager.protocols import Item
 from stac_manager.reader import Modifier, PartitionReader, Parts, modified
 from stac_manager.stats import ApiStats, FileStats, Told
-from stac_manager.texts import Texts
 
 if TYPE_CHECKING:
     import geopandas
@@ -184,7 +184,7 @@ class IngestModule:
         Args:
             partition: What to read.
             context: For what happens, and for what fails.
-            texts_alone: Of the items, `text_of` of the reader is wanted, and no more members than `picking` reads.
+            texts_alone: Of the items, `text_of` of the reader is wanted, and of members those of `parsing.text_items`.
             pool: Keeps the connections to an API for the partitions that follow; whoever made it closes it.
         """
         collection_id, failures = self._collection_id(context), context.failure_collector
@@ -218,7 +218,7 @@ class IngestModule:
         modifier = self.config.modifier
         if self.config.mode == "file" or self.config.fields is None:
             return modifier
-        from stac_manager.fields import Fields
+        from stac_manager.parsing.fields import Fields
 
         keep = Fields(self.config.fields).keep
         if modifier is None:

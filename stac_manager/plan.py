@@ -15,7 +15,7 @@ from functools import cached_property, partial
 from hashlib import blake2b
 from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
-from stac_manager.texts import canonical
+from stac_manager.parsing.texts import canonical
 
 DIGEST_BYTES = 16
 """Keys and identities are blake2b digests of 128 bits, the same in every process (`hash()` is not)."""

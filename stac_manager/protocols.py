@@ -1,9 +1,12 @@
 """What modules look like to the code that runs them."""
 
-from collections.abc import AsyncIterator
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from __future__ import annotations
 
-from stac_manager.context import WorkflowContext
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+
+if TYPE_CHECKING:
+    from stac_manager.context import WorkflowContext
 
 Item: TypeAlias = dict[str, Any]
 """A STAC Item as parsed JSON (STAC 1.1, item-spec)."""

@@ -7,12 +7,12 @@ from math import inf
 from time import perf_counter
 from typing import TypeAlias
 
-from stac_manager.owning import owning
+from stac_manager.generators import owning
+from stac_manager.parsing.texts import Texts, text_of
 from stac_manager.plan import Partition
 from stac_manager.protocols import Item
 from stac_manager.report import PartitionReport
 from stac_manager.stats import IngestStats, Told
-from stac_manager.texts import Texts, text_of
 
 Parts: TypeAlias = AsyncGenerator[Iterable[Item], None]
 """Items in parts, as documents and pages hold them. Take all of one part before the next."""

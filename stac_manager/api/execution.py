@@ -25,9 +25,9 @@ from stac_manager.api.survey import heeds_collections
 from stac_manager.api.ways import Ways
 from stac_manager.events import Split
 from stac_manager.exceptions import DataProcessingError
+from stac_manager.generators import owning
 from stac_manager.limiter import Limiter
 from stac_manager.network.retrying import SearchEndsError
-from stac_manager.owning import owning
 from stac_manager.plan import Interval, Pages, Tile, Whole
 from stac_manager.protocols import Item
 from stac_manager.reader import Parts, counted

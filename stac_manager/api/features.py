@@ -19,7 +19,7 @@ import orjson
 from stac_manager.api.large import LARGE_BYTES, large_value
 from stac_manager.network.bodies import RefusedBodyError
 from stac_manager.network.decoding import DECODED_AT_ONCE_BYTES, decoded, decoded_item, in_utf_8, values
-from stac_manager.pieces import Pause
+from stac_manager.parsing.pieces import Pause
 from stac_manager.run import Breaks, did, light_turn
 
 OUTLINE_BYTES = 65_536

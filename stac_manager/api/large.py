@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
-from stac_manager.broken import BrokenPieceError
 from stac_manager.network.decoding import Illegible, loose_value
-from stac_manager.pieces import Pause, in_pieces
+from stac_manager.parsing.errors import BrokenPieceError
+from stac_manager.parsing.pieces import Pause, in_pieces
 
 LARGE_BYTES = 2_097_152
 """A feature that is larger is parsed piece by piece."""

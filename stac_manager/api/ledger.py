@@ -21,10 +21,10 @@ from stac_manager.api.space import is_outside
 from stac_manager.completeness import are_less, counts_contradict, judge
 from stac_manager.context import FailureCollector
 from stac_manager.geojson import WORLD
-from stac_manager.items import why_not_an_item
 from stac_manager.network.decoding import Illegible
 from stac_manager.network.links import shown
-from stac_manager.pieces import Pause
+from stac_manager.parsing.items import why_not_an_item
+from stac_manager.parsing.pieces import Pause
 from stac_manager.plan import Pages, Partition, Tile, Whole
 from stac_manager.protocols import Item
 from stac_manager.report import SHIFTED

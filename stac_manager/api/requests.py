@@ -16,7 +16,7 @@ import orjson
 from yarl import URL
 
 from stac_manager.network.exchange import Request as Request
-from stac_manager.texts import canonical
+from stac_manager.parsing.texts import canonical
 
 COUNTING = ("offset", "_o", "skip", "page", "startIndex", "startindex", "start")
 """`offset`: pygeoapi, stac-fastapi-geoparquet; `_o`: datacube-explorer; `skip`: rustac; `startIndex`: OGC servers."""

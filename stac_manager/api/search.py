@@ -30,17 +30,17 @@ from stac_manager.completeness import combine
 from stac_manager.config import IngestConfig, shown
 from stac_manager.context import FailureCollector
 from stac_manager.exceptions import DataProcessingError
+from stac_manager.generators import owned_context, owning
 from stac_manager.limiter import Limiter, limiter
 from stac_manager.network.connection import Connection
 from stac_manager.network.discreet import LEFT_OUT, Discreet, silence
 from stac_manager.network.pool import Pool
 from stac_manager.network.retrying import SearchEndsError
-from stac_manager.owning import owned_context, owning
-from stac_manager.picking import ThinReader
+from stac_manager.parsing.text_items import TextItemReader
+from stac_manager.parsing.texts import Texts
 from stac_manager.plan import Interval, Partition, Plan, Whole
 from stac_manager.reader import Done, Parts
 from stac_manager.stats import ApiStats
-from stac_manager.texts import Texts
 from stac_manager.timestamps import SECOND, YEAR_SECONDS
 
 BLIND_PARTITIONS = 16  # without counts nobody knows how many are right
@@ -242,7 +242,7 @@ async def read(
 
 
 def _loads(texts: Texts | None) -> Callable[[Any], Any] | None:
-    return ThinReader(texts, ("geometry", "properties")).loads if texts is not None and texts.alone else None
+    return TextItemReader(texts, ("geometry", "properties")).loads if texts is not None and texts.alone else None
 
 
 def _divided(partition: Partition, query: Query, workers: int, page_size: int) -> Planned:

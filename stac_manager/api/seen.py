@@ -15,8 +15,8 @@ from zlib import compress, decompress
 
 from stac_manager.api.ownership import time_of
 from stac_manager.api.requests import Request
+from stac_manager.parsing.texts import canonical, whole
 from stac_manager.plan import Interval, Partition, is_within
-from stac_manager.texts import canonical, whole
 
 MEAN_BUCKET = 128
 """So many marks take 9 to 11 bytes each, and as much time as fewer would."""

@@ -109,10 +109,10 @@ def _engine(
     elif workers > 1:
         from stac_manager.config import mode_of
         from stac_manager.network.authorities import import_aiohttp_for
-        from stac_manager.processes import Processes, others
         from stac_manager.sinks.job import import_for
         from stac_manager.sinks.layout import layout_of
-        from stac_manager.worker_process import started
+        from stac_manager.sinks.processes import Processes, others
+        from stac_manager.sinks.worker_process import started
 
         import_aiohttp_for(config["source"])
         import_for(config.get("mode") or mode_of(config["source"]))

@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from stac_manager.context import WorkflowContext
+from stac_manager.generators import owning
 from stac_manager.ingest import IngestModule
 from stac_manager.network.authorities import import_aiohttp_for
-from stac_manager.owning import owning
 from stac_manager.sinks.job import Variables, module_of, run_coroutine
 from stac_manager.sinks.ndjson import BUFFER_BYTES
 

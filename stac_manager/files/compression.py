@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, Literal
 
 from stac_manager.files.formats import GZIP, ZSTD, magic
-from stac_manager.files.window import DamagedError, Source
+from stac_manager.parsing.window import DamagedError, Source
 
 PACKED_BYTES = 65_536
 UNPACKED_BYTES = 65_536

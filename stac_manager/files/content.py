@@ -10,16 +10,17 @@ from itertools import islice
 from typing import Any, BinaryIO, Literal
 
 from stac_manager.context import FailureCollector
-from stac_manager.fields import WHOLE, Decode
 from stac_manager.files.broken import DocumentFailures, HopelessError
 from stac_manager.files.compression import Unpacked
 from stac_manager.files.decoding import items_of_json, items_of_text
-from stac_manager.files.filters import EVERYTHING, Filters
+from stac_manager.files.file_source import FileSource
+from stac_manager.files.filtering.filters import EVERYTHING, Filters
 from stac_manager.files.formats import BOM, HEAD_BYTES, Document, Magic, magic, why_not_text
 from stac_manager.files.opening import failure_if_unreadable, open_file
-from stac_manager.files.row_groups import ROWS_PER_BATCH, BadRow
-from stac_manager.files.window import DamagedError, FileSource, Window
-from stac_manager.items import why_not_an_item
+from stac_manager.files.parquet.row_groups import ROWS_PER_BATCH, BadRow
+from stac_manager.parsing.fields import WHOLE, Decode
+from stac_manager.parsing.items import why_not_an_item
+from stac_manager.parsing.window import DamagedError, Window
 from stac_manager.protocols import Item
 from stac_manager.stats import FileStats
 
@@ -156,7 +157,7 @@ def parts_of_parquet(
 def _batches(
     source: str | BinaryIO, document: Document, failures: FailureCollector, filters: Filters
 ) -> Generator[Iterator[Item | None], None, None]:
-    from stac_manager.files.parquet import items_of_parquet
+    from stac_manager.files.parquet.reading import items_of_parquet
 
     noted = DocumentFailures(failures)
     for number, rows in items_of_parquet(source, document.first, document.stop, filters):

@@ -13,12 +13,9 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from stac_manager.broken import BrokenMember, NotJSONError, TooLargeError, why_not_json
 from stac_manager.context import FailureCollector
-from stac_manager.fields import WHOLE, Decode
 from stac_manager.files.broken import MOST_FAILURES, DocumentFailures, HopelessError
 from stac_manager.files.formats import BOM, HEAD_BYTES, RECORD_SEPARATOR, Document, why_not_text
-from stac_manager.files.guesses import Links
 from stac_manager.files.lines import (
     AROUND_VALUES,
     FIRST_VALUE_BYTES,
@@ -31,15 +28,18 @@ from stac_manager.files.lines import (
     look_further,
     pass_white,
 )
-from stac_manager.files.numbers import exact_if_large, has_large_number
 from stac_manager.files.opening import failure_if_unreadable
-from stac_manager.files.values import members_of, members_of_values
-from stac_manager.files.window import Window
-from stac_manager.following import next_of
-from stac_manager.items import holds_catalogs, is_catalog, is_plain_item, why_not_an_item
-from stac_manager.pieces import Pause, Whole
+from stac_manager.next_pages import next_of
+from stac_manager.parsing.errors import BrokenMember, NotJSONError, TooLargeError, why_not_json
+from stac_manager.parsing.fields import WHOLE, Decode
+from stac_manager.parsing.guesses import Links
+from stac_manager.parsing.items import holds_catalogs, is_catalog, is_plain_item, why_not_an_item
+from stac_manager.parsing.numbers import exact_if_large, has_large_number
+from stac_manager.parsing.pieces import Pause, Whole
+from stac_manager.parsing.texts import TextItem
+from stac_manager.parsing.values import members_of, members_of_values
+from stac_manager.parsing.window import Window
 from stac_manager.protocols import Item
-from stac_manager.texts import Thin
 from stac_manager.words import many
 
 Items: TypeAlias = Generator[Item | None, None, None]
@@ -177,7 +177,7 @@ def _lines(window: Window, path: str, failures: DocumentFailures, separator: byt
                 _pass(window, found, separator)
             yield from kept(_odd_line(window, begin, found, error, path, noted))
             continue
-        if type(candidate) is Thin or is_plain_item(candidate):
+        if type(candidate) is TextItem or is_plain_item(candidate):
             failures.in_a_row = 0
             if has_large_number(candidate):
                 yield from kept([decode.exact(candidate, window.view[begin:found])])

@@ -42,7 +42,7 @@ from stac_manager.files.leftovers import (
     why_missing,
 )
 from stac_manager.files.links import local_path
-from stac_manager.items import is_catalog
+from stac_manager.parsing.items import is_catalog
 from stac_manager.words import many
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import orjson
 
-from stac_manager.broken import NOT_UTF8
 from stac_manager.files.compression import Unpacked
 from stac_manager.files.formats import BOM, HEAD_BYTES, LOCAL_ENTRIES, magic, why_not_text
 from stac_manager.files.opening import open_file
-from stac_manager.files.window import DamagedError, Window
-from stac_manager.items import is_catalog
+from stac_manager.parsing.errors import NOT_UTF8
+from stac_manager.parsing.items import is_catalog
+from stac_manager.parsing.window import DamagedError, Window
 
 PEEK_BYTES = 1_048_576
 """A single JSON file up to this size is parsed to see whether it is a Catalog, a Collection or items."""

@@ -9,12 +9,12 @@ from typing import Any
 
 import orjson
 
-from stac_manager.broken import BrokenMember, NotJSONError
 from stac_manager.files.formats import RECORD_SEPARATOR, Document
-from stac_manager.files.members import members
-from stac_manager.files.window import WHITE, Window
-from stac_manager.items import is_plain_item
-from stac_manager.pieces import Pause, Whole
+from stac_manager.parsing.errors import BrokenMember, NotJSONError
+from stac_manager.parsing.items import is_plain_item
+from stac_manager.parsing.members import members
+from stac_manager.parsing.pieces import Pause, Whole
+from stac_manager.parsing.window import WHITE, Window
 
 AROUND_VALUES = b" \t\r\n\x1e"
 LONG_LINE_BYTES = 1_048_576

@@ -20,19 +20,20 @@ from stac_manager.exceptions import DataProcessingError, printable
 from stac_manager.files.changes import why_changed
 from stac_manager.files.content import Borrowed
 from stac_manager.files.discovery import discover
-from stac_manager.files.filters import filters_of
+from stac_manager.files.file_source import reader_of
+from stac_manager.files.filtering.filters import filters_of
 from stac_manager.files.formats import Document, Format
 from stac_manager.files.opening import TOO_MANY_OPEN, open_file
 from stac_manager.files.reading import kept_by, read_documents
 from stac_manager.files.shares import Share, cut, together
-from stac_manager.files.window import Window, reader_of
-from stac_manager.owning import owning
+from stac_manager.generators import owning
+from stac_manager.parsing.texts import Texts
+from stac_manager.parsing.window import Window
 from stac_manager.plan import Document as PlannedDocument
 from stac_manager.plan import Documents, Lines, Partition, Plan, RowGroups
 from stac_manager.reader import Done, Parts
 from stac_manager.report import PartitionReport
 from stac_manager.stats import FileStats
-from stac_manager.texts import Texts
 
 SMALL_BYTES = 262_144
 """A JSON document of no more is taken for one item, and its first bytes are not looked at."""

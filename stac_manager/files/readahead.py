@@ -17,11 +17,12 @@ from itertools import chain, islice
 from time import perf_counter
 from typing import Literal, TypeAlias
 
+from stac_manager.files.file_source import NOWAIT, FileSource, cannot_nowait, lines_of_file, preadv, read_into
 from stac_manager.files.formats import Document
 from stac_manager.files.opening import OPEN_FLAGS, TOO_MANY_OPEN, open_document
 from stac_manager.files.threads import LARGE_BYTES, THREAD_CEILING, Read, Threads
 from stac_manager.files.waits import QUICK_SECONDS, Waits, Way
-from stac_manager.files.window import NOWAIT, FileSource, Window, cannot_nowait, lines_of_file, preadv, read_into
+from stac_manager.parsing.window import Window
 from stac_manager.stats import FileStats
 
 BUFFER_BYTES = 65_536

@@ -16,20 +16,20 @@ from typing import Any, TypeVar
 from stac_manager.config import IngestConfig, is_remote, shown
 from stac_manager.context import FailureCollector, OwnFailures
 from stac_manager.exceptions import DataProcessingError
-from stac_manager.fields import WHOLE, Decode
 from stac_manager.files.content import parts_of_parquet
 from stac_manager.files.discovery import discover
-from stac_manager.files.filters import Filters, filters_of
+from stac_manager.files.filtering.filters import Filters, filters_of
 from stac_manager.files.formats import Document
 from stac_manager.files.opening import hint
 from stac_manager.files.readahead import ReadAhead
 from stac_manager.files.turns import Turns
-from stac_manager.following import pages_left
-from stac_manager.owning import owning
-from stac_manager.picking import ThinReader
+from stac_manager.generators import owning
+from stac_manager.next_pages import pages_left
+from stac_manager.parsing.fields import WHOLE, Decode
+from stac_manager.parsing.text_items import TextItemReader
+from stac_manager.parsing.texts import Texts
 from stac_manager.protocols import Item
 from stac_manager.stats import FileStats
-from stac_manager.texts import Texts
 from stac_manager.words import passed_over
 
 T = TypeVar("T")
@@ -86,7 +86,7 @@ def kept_by(texts: Texts | None, filters: Filters) -> Filters:
     """Return the filters with a decoder that keeps the text of the latest item, where that is wanted."""
     if texts is None:
         return filters
-    loads = ThinReader(texts, (path[0] for path in filters.paths)).loads if texts.alone else texts.loads
+    loads = TextItemReader(texts, (path[0] for path in filters.paths)).loads if texts.alone else texts.loads
     return replace(filters, whole=Decode(loads, WHOLE.kept, texts.exact))
 
 

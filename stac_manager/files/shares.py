@@ -11,9 +11,10 @@ from typing import BinaryIO, TypeAlias
 
 from stac_manager.files import formats
 from stac_manager.files.compression import Unpacked
+from stac_manager.files.file_source import ReadAt, bytes_between, line_from
 from stac_manager.files.formats import HEAD_BYTES, magic, why_not_text
 from stac_manager.files.lines import FIRST_VALUE_BYTES, has_lines, last_beginning_over_lines
-from stac_manager.files.window import ReadAt, Window, bytes_between, line_from
+from stac_manager.parsing.window import Window
 from stac_manager.plan import Document, Documents, Lines, Partition, RowGroups
 
 LINES_LOOKED_AT = 20
@@ -73,7 +74,7 @@ def cut(
     head = bytes(window.view[: window.end][:HEAD_BYTES])
     kind = magic(head)
     if kind == "parquet":
-        from stac_manager.files.parquet import row_groups
+        from stac_manager.files.parquet.reading import row_groups
 
         return cut_at_row_groups(planned, row_groups(source), partition_items)
     if kind is None and why_not_text(head) is None and has_lines(window, document):

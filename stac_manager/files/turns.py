@@ -14,15 +14,15 @@ import orjson
 
 from stac_manager.context import FailureCollector
 from stac_manager.files.content import ParquetFoundError, items_of
-from stac_manager.files.filters import Filters
+from stac_manager.files.filtering.filters import Filters
 from stac_manager.files.formats import Document
-from stac_manager.files.numbers import has_large_number
 from stac_manager.files.opening import TOO_MANY_OPEN
 from stac_manager.files.readahead import Content, ReadAhead
-from stac_manager.items import is_plain_item
+from stac_manager.parsing.items import is_plain_item
+from stac_manager.parsing.numbers import has_large_number
+from stac_manager.parsing.texts import whole
 from stac_manager.protocols import Item
 from stac_manager.stats import FileStats
-from stac_manager.texts import whole
 
 TURN_SECONDS = 0.005
 """Other tasks of the event loop get their turn after so long."""

@@ -10,11 +10,11 @@ from stac_manager.lazy import imported
 
 if TYPE_CHECKING:
     from stac_manager.sinks.model import Manifest
-    from stac_manager.sinks.sink import Sink, write
+    from stac_manager.sinks.sink import Sink, run, write
 
-__all__ = ["Manifest", "Sink", "write"]
+__all__ = ["Manifest", "Sink", "run", "write"]
 
-_MODULES = {"Manifest": "model", "Sink": "sink", "write": "sink"}
+_MODULES = {"Manifest": "model", "Sink": "sink", "run": "sink", "write": "sink"}
 
 
 def __getattr__(name: str) -> object:

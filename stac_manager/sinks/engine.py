@@ -1,4 +1,4 @@
-"""What does partitions: this process, or others (`stac_manager.processes`, `stac_manager.dask`)."""
+"""What does partitions: this process, or others (`stac_manager.sinks.processes`, `stac_manager.dask`)."""
 
 from __future__ import annotations
 

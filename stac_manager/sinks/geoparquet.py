@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
-from stac_manager.files.arrow import release_unused
+from stac_manager.files.parquet.arrow import release_unused
 from stac_manager.protocols import Item
 from stac_manager.sinks.arrow import Columns, batch_of, conform, joined, metadata_of
 from stac_manager.sinks.disk import Disk

@@ -14,10 +14,10 @@ from typing import Any, TypeAlias, TypeVar, cast
 
 from stac_manager.context import WorkflowContext
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
+from stac_manager.generators import owning
 from stac_manager.ingest import IngestModule
 from stac_manager.network.pool import Pool
 from stac_manager.options import IngestOptions
-from stac_manager.owning import owning
 from stac_manager.plan import Partition
 from stac_manager.protocols import Item
 from stac_manager.sinks.disk import Disk, disk_error

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from stac_manager.files.compression import zstd
+from stac_manager.parsing.texts import text_of
 from stac_manager.protocols import Item
 from stac_manager.sinks.disk import Disk
 from stac_manager.sinks.model import Format
-from stac_manager.texts import text_of
 
 BUFFER_BYTES = 1 << 17
 """Lines are written in pieces of about this size."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
-from stac_manager.files.filters import filters_of
+from stac_manager.files.filtering.filters import filters_of
 from stac_manager.garbage import OlderCollectionsDeferred
 from stac_manager.plan import Partition, Plan
 from stac_manager.sinks.balance import balanced

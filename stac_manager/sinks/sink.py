@@ -84,7 +84,7 @@ def write(
         require_arrow()
     request = request_for(sink.config, layout, sink.variables, sink.partition_items)
     if engine is None and workers > 1:
-        from stac_manager.processes import Processes  # which in turn does what is here
+        from stac_manager.sinks.processes import Processes  # with all of multiprocessing
 
         engine = Processes(workers)
     run = Run(request, engine or in_process, disk, sink.on_progress, sink.say)
@@ -97,6 +97,11 @@ def write(
             return _written(run, sink, plan)
     except OSError as error:
         raise disk_error(error, layout.dest) from error
+
+
+def run(plan: Plan, sink: Sink, workers: int = 2) -> Manifest:
+    """Write the partitions of a plan: `write` with another order of arguments."""
+    return write(sink, workers=workers, plan=plan)
 
 
 def _written(run: Run, sink: Sink, plan: Plan | None) -> Manifest:

@@ -9,7 +9,7 @@ from typing import Any
 
 from stac_manager.completeness import merge
 from stac_manager.exceptions import ConfigurationError, printable
-from stac_manager.following import Named, pages_left
+from stac_manager.next_pages import Named, pages_left
 from stac_manager.plan import Plan
 from stac_manager.sinks.folder import Header
 from stac_manager.sinks.model import Manifest, PartEntry, PartRecord, now, total

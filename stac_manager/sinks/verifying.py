@@ -12,8 +12,8 @@ from pathlib import Path
 import orjson
 
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
-from stac_manager.files.arrow import naming_damage
 from stac_manager.files.compression import zstd
+from stac_manager.files.parquet.arrow import naming_damage
 from stac_manager.sinks.folder import Folder
 from stac_manager.sinks.layout import MANIFEST, layout_of
 from stac_manager.sinks.model import Format

@@ -11,10 +11,10 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
+from stac_manager.files.file_source import ReadAt
 from stac_manager.files.remote.faults import RemoteError
 from stac_manager.files.remote.fetched import Fetched
 from stac_manager.files.remote.transport import Transport
-from stac_manager.files.window import ReadAt
 
 BLOCK_BYTES = 1_048_576
 MOST_BLOCKS = 48

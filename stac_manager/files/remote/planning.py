@@ -20,7 +20,7 @@ from stac_manager.files.remote.fetched import Listed
 from stac_manager.files.remote.reading import at_its_place, format_by_name
 from stac_manager.files.remote.transport import Transport
 from stac_manager.files.shares import cut, items_in, together
-from stac_manager.files.window import Window
+from stac_manager.parsing.window import Window
 from stac_manager.plan import Document as PlannedDocument
 from stac_manager.plan import Documents, Partition, Plan, RowGroups
 from stac_manager.run import owned_tasks

@@ -16,7 +16,8 @@ from stac_manager.config import IngestConfig, shown
 from stac_manager.context import FailureCollector
 from stac_manager.files.changes import difference, name_from
 from stac_manager.files.content import Borrowed, ParquetFoundError, items_of, parts_of_parquet
-from stac_manager.files.filters import Filters
+from stac_manager.files.file_source import line_from
+from stac_manager.files.filtering.filters import Filters
 from stac_manager.files.formats import Document, Format, format_of_name
 from stac_manager.files.opening import failure_if_unreadable
 from stac_manager.files.reading import in_thread
@@ -29,9 +30,9 @@ from stac_manager.files.remote.fetched import Fetched
 from stac_manager.files.remote.transport import Transport
 from stac_manager.files.remote.walk import Walk
 from stac_manager.files.turns import TURN_SECONDS, collection_of_path
-from stac_manager.files.window import Window, line_from
+from stac_manager.generators import owning
 from stac_manager.network.discreet import Discreet
-from stac_manager.owning import owning
+from stac_manager.parsing.window import Window
 from stac_manager.plan import Document as PlannedDocument
 from stac_manager.protocols import Item
 from stac_manager.stats import FileStats

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stac_manager import pieces
 from stac_manager.api import features as features_module
 from stac_manager.api.features import DamagedPageError, Outline, document_of
 from stac_manager.api.large import without_pauses
 from stac_manager.network.decoding import decoded
-from stac_manager.pieces import Pause
+from stac_manager.parsing import pieces
+from stac_manager.parsing.pieces import Pause
 
 # Texts that look like the seams that are looked for, and other values.
 SEAMS = st.sampled_from(['},{"type":"Feature"', '"},{"id":', '],"links":[', "}", '\\"', "é", ""])

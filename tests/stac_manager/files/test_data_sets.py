@@ -21,7 +21,8 @@ import shapely
 from support import fetch, ids, make_item, make_items
 
 from stac_manager import ConfigurationError, DataProcessingError, IngestModule, WorkflowContext
-from stac_manager.files import compression, row_groups
+from stac_manager.files import compression
+from stac_manager.files.parquet import row_groups
 
 POINT = {"type": "Point", "coordinates": [1.0, 2.0]}
 WKB = shapely.to_wkb(shapely.Point(1, 2))

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from stac_geoparquet.arrow import parse_stac_items_to_arrow
 
 from stac_manager import IngestModule, WorkflowContext
-from stac_manager.fields import Fields
-from stac_manager.items import is_plain_item
+from stac_manager.parsing.fields import Fields
+from stac_manager.parsing.items import is_plain_item
 
 FIELDS = ("properties.datetime", "bbox", "assets.B04.href", "eo:cloud_cover", "properties.missing")
 

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stac_manager import ConfigurationError, DataProcessingError, IngestConfig, IngestModule, WorkflowContext
-from stac_manager.files.expressions import compiled
-from stac_manager.files.filters import filters_of
+from stac_manager.files.filtering.expressions import compiled
+from stac_manager.files.filtering.filters import filters_of
 
 
 def square(west: float, south: float, size: float = 1.0) -> dict[str, Any]:

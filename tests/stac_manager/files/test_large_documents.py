@@ -19,13 +19,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support import fetch, ids, make_item
 
-from stac_manager import DataProcessingError, Failure, WorkflowContext, pieces
+from stac_manager import DataProcessingError, Failure, WorkflowContext
 from stac_manager.context import FailureCollector
-from stac_manager.files import decoding, formats, lines, members, readahead, values, window
+from stac_manager.files import decoding, formats, lines, readahead
 from stac_manager.files.content import Borrowed
-from stac_manager.files.values import members_of_values
-from stac_manager.files.window import Window
-from stac_manager.pieces import Pause
+from stac_manager.parsing import members, pieces, values, window
+from stac_manager.parsing.pieces import Pause
+from stac_manager.parsing.values import members_of_values
+from stac_manager.parsing.window import Window
 
 PAGE = 16
 ODD_TEXTS = ('}, {"type": "Feature"', '},{"id":"', "},\n{", "]}", '\\"}', "\\", '"', "\u2028", "Köln", "\0", "😀", "{[")

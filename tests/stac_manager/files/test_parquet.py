@@ -31,8 +31,8 @@ from support import are_apart, fetch, ids, make_item, make_items, real_item_file
 
 from stac_manager import IngestModule, WorkflowContext
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
-from stac_manager.files import footers
-from stac_manager.files.parquet import items_of_parquet
+from stac_manager.files.parquet import footers
+from stac_manager.files.parquet.reading import items_of_parquet
 from tools.test_data.items import PROFILE_NAMES, DataSetSpec
 
 Items = list[dict[str, Any]]
@@ -412,7 +412,7 @@ def test_nulls_and_times_take_no_kernels_of_arrow(read_whole: int, tmp_path: Pat
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
     code = (
         "import sys; from stac_manager import IngestModule, WorkflowContext\n"
-        f"from stac_manager.files import footers; footers.WHOLE_BYTES = {read_whole}\n"
+        f"from stac_manager.files.parquet import footers; footers.WHOLE_BYTES = {read_whole}\n"
         f"items = list(IngestModule(source={str(path)!r}).iter_items(WorkflowContext.create()))\n"
         "import pyarrow\n"
         "print('pyarrow.compute' in sys.modules, pyarrow.default_memory_pool().backend_name)\n"

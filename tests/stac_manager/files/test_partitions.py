@@ -22,7 +22,7 @@ from support import fetch, ids, make_item, make_items
 
 from stac_manager import DataProcessingError, IngestModule, WorkflowContext
 from stac_manager.completeness import merge
-from stac_manager.files.window import FileSource
+from stac_manager.files.file_source import FileSource
 from stac_manager.plan import Lines, Partition, Plan, RowGroups, plan_of
 from stac_manager.report import PartitionReport
 

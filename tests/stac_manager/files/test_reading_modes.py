@@ -18,7 +18,7 @@ import pytest
 from support import fetch, ids, make_item, turns_beside
 
 from stac_manager import IngestModule, WorkflowContext
-from stac_manager.files import readahead, threads, turns, waits, window
+from stac_manager.files import file_source, readahead, threads, turns, waits
 from stac_manager.stats import FileStats
 
 CONCURRENCY = (1, 3, 50, "auto")
@@ -54,7 +54,7 @@ def expected() -> list[str]:
 
 
 def without_nowait(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(window, "NOWAIT", 0)
+    patch.setattr(file_source, "NOWAIT", 0)
     patch.setattr(readahead, "NOWAIT", 0)
 
 

@@ -21,11 +21,11 @@ import psutil
 import pytest
 from support import THOROUGH, make_items
 
-from stac_manager import ConfigurationError, DataProcessingError, processes
-from stac_manager.sinks import Sink, write
+from stac_manager import ConfigurationError, DataProcessingError
+from stac_manager.sinks import Sink, processes, write
 from stac_manager.sinks.layout import layout_of
 from stac_manager.sinks.verifying import verify
-from stac_manager.worker_process import started
+from stac_manager.sinks.worker_process import started
 
 ITEMS = 200
 PROGRAM = [sys.executable, "-m", "stac_manager"]
@@ -215,7 +215,7 @@ def test_no_process_is_forked_beside_threads_that_python_does_not_know() -> None
     """As libraries in C start them: locks that they hold would be held in a fork for ever."""
     script = """
 import ctypes, multiprocessing, threading
-from stac_manager.worker_process import started
+from stac_manager.sinks.worker_process import started
 for _ in range(2):
     with started(1):
         print(type(multiprocessing.active_children()[0]).__name__, threading.active_count())

@@ -21,15 +21,17 @@ from worlds.habits import Ignores, Window
 from worlds.server import Ask, Habit, World, running
 
 from benchmarks import _api_server
-from stac_manager import DataProcessingError, IngestModule, WorkflowContext, picking
+from stac_manager import DataProcessingError, IngestModule, WorkflowContext
 from stac_manager.config import IngestConfig
+from stac_manager.parsing import text_items
+from stac_manager.parsing.text_items import TextItemReader
+from stac_manager.parsing.texts import TextItem
 from stac_manager.protocols import Item
 from stac_manager.sinks import Sink, write
 from stac_manager.sinks.model import Mark
 from stac_manager.sinks.newer import conditions
 from stac_manager.sinks.running import Progress
 from stac_manager.sinks.verifying import verify
-from stac_manager.texts import Thin
 
 SECRET = "hunter2-0123456789"
 ITEMS = 60
@@ -314,24 +316,26 @@ async def test_parts_of_an_api_are_the_same_as_without_simdjson(
 ) -> None:
     pytest.importorskip("simdjson")
     found = []
-    thin: list[Item] = []
-    loads = picking.ThinReader.loads
+    as_text: list[Item] = []
+    loads = TextItemReader.loads
     monkeypatch.setattr(
-        picking.ThinReader, "loads", lambda *given: (type(item := loads(*given)) is Thin and thin.append(item)) or item
+        TextItemReader,
+        "loads",
+        lambda *given: (type(item := loads(*given)) is TextItem and as_text.append(item)) or item,
     )
     async with running(World([long_item(number) for number in range(ITEMS)], habits)) as world:
-        for name in ("thin", "whole"):
+        for name in ("as_text", "whole"):
             sink = Sink({"source": world.url, "limit": 7, **options}, tmp_path / name, partition_items=20)
             manifest = (await asyncio.to_thread(write, sink)).to_json()
             del manifest["finished"], manifest["started"]
             parts = {path.name: path.read_bytes() for path in sink.dest.glob("*.ndjson")}
-            written = len(thin)
+            written = len(as_text)
             module = IngestModule(sink.config)
             lines = [text async for part in module.texts(WorkflowContext.create()) for text in part]
             assert list(map(json.loads, lines)) == [item async for item in module.fetch(WorkflowContext.create())]
             found.append((manifest, parts, lines))
-            assert (len(thin) > written > 0) is bool(thin) is (name == "thin")
-            monkeypatch.setattr(picking, "_simdjson", lambda: None)
-            thin.clear()
+            assert (len(as_text) > written > 0) is bool(as_text) is (name == "as_text")
+            monkeypatch.setattr(text_items, "_simdjson", lambda: None)
+            as_text.clear()
     assert found[0] == found[1]
     assert found[0][0]["items"] >= len(options) + 1

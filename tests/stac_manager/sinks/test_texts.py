@@ -20,11 +20,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import make_item, real_item_files
 
-from stac_manager import IngestModule, WorkflowContext, picking
-from stac_manager.items import is_plain_item
+from stac_manager import IngestModule, WorkflowContext
+from stac_manager.parsing import text_items
+from stac_manager.parsing.items import is_plain_item
+from stac_manager.parsing.text_items import TextItemReader
+from stac_manager.parsing.texts import TextItem, Texts, text_of, whole
 from stac_manager.protocols import Item
 from stac_manager.sinks import Sink, write
-from stac_manager.texts import Texts, Thin, text_of, whole
 
 SPACED = json.dumps(make_item("spaced"))
 COMPACT = json.dumps(make_item("compact"), separators=(",", ":"))
@@ -147,7 +149,7 @@ def always_thin(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read a part of each item where that is possible, whether it pays or not."""
     pytest.importorskip("simdjson")  # no wheel for some interpreters
     for name in ("LEAST_BYTES", "LEAST_BYTES_OF_MORE", "LEAST_SHARE", "DOCUMENTS_PASSED"):
-        monkeypatch.setattr(picking, name, 0)
+        monkeypatch.setattr(text_items, name, 0)
 
 
 def all_written(source: Path, folder: Path, **options: Any) -> tuple[dict[str, bytes], dict[str, Any]]:
@@ -194,14 +196,16 @@ def test_parts_are_the_same_as_without_simdjson(
     for index, text in enumerate([long(), long() + "\n", json.dumps(json.loads(long()), indent=1), f"[{long()}]"]):
         (source / f"{index}.json").write_text(text)
     (source / "real.ndjson").write_bytes(b"".join(path.read_bytes() for path in real_item_files()))
-    thin = []
-    loads = picking.ThinReader.loads
+    as_text = []
+    loads = TextItemReader.loads
     monkeypatch.setattr(
-        picking.ThinReader, "loads", lambda *given: (type(item := loads(*given)) is Thin and thin.append(item)) or item
+        TextItemReader,
+        "loads",
+        lambda *given: (type(item := loads(*given)) is TextItem and as_text.append(item)) or item,
     )
-    found = all_written(source, tmp_path / "thin", **options)
-    assert (len(thin) > 200) is ("fields" not in options)
-    monkeypatch.setattr(picking, "_simdjson", lambda: None)
+    found = all_written(source, tmp_path / "as_text", **options)
+    assert (len(as_text) > 200) is ("fields" not in options)
+    monkeypatch.setattr(text_items, "_simdjson", lambda: None)
     assert found == all_written(source, tmp_path / "whole", **options)
 
 
@@ -224,7 +228,7 @@ def test_a_text_is_read_in_part_only_where_it_is_an_item(
 ) -> None:
     data = long(**given_members).encode("utf-8", "surrogatepass")
     data = data[:at] + noise + data[at + len(noise) * instead :]
-    reader = picking.ThinReader(Texts(), read)
+    reader = TextItemReader(Texts(), read)
     try:
         expected = orjson.loads(data)
     except orjson.JSONDecodeError as error:
@@ -232,19 +236,19 @@ def test_a_text_is_read_in_part_only_where_it_is_an_item(
             reader.loads(memoryview(data))
         return
     found = reader.loads(memoryview(data))
-    if not isinstance(found, Thin):
+    if not isinstance(found, TextItem):
         assert found == expected
         return
     assert is_plain_item(expected)
     assert (found.text, whole(found)) == (data.strip(), expected)
-    wanted = {name: repr(expected.get(name)) for name in (*picking.READ, "a.b")}
+    wanted = {name: repr(expected.get(name)) for name in (*text_items.READ, "a.b")}
     assert {name: repr(found.get(name)) for name in wanted} == wanted
     whole_properties, properties = expected.get("properties"), found.get("properties")
     if "properties" in read or whole_properties is None:
         assert repr(properties) == repr(whole_properties)
     else:
-        assert {name: properties.get(name) for name in picking.TIMES} == {
-            name: whole_properties.get(name) for name in picking.TIMES
+        assert {name: properties.get(name) for name in text_items.TIMES} == {
+            name: whole_properties.get(name) for name in text_items.TIMES
         }
 
 
@@ -255,7 +259,7 @@ def test_a_text_is_read_in_part_only_where_it_is_an_item(
 )  # fmt: skip
 def test_a_part_of_an_item_is_not_taken_for_all_of_it(copied: Callable[[Any], object]) -> None:
     text = long().encode()
-    item = Thin({"type": "Feature", "id": "long"})
+    item = TextItem({"type": "Feature", "id": "long"})
     item.text = text
     with pytest.raises(TypeError, match="not all here"):
         copied(item)
@@ -264,16 +268,16 @@ def test_a_part_of_an_item_is_not_taken_for_all_of_it(copied: Callable[[Any], ob
 
 
 @pytest.mark.parametrize(
-    ("text", "is_thin"),
+    ("text", "is_text_item"),
     [
         (long(), True),
         (json.dumps(make_item("short")), False),
         (long(properties=PROPERTIES | {"list": list(range(2_000))}), False),
-        (long(a="x" * picking.MOST_BYTES), False),
+        (long(a="x" * text_items.MOST_BYTES), False),
     ],
     ids=["long", "short", "most of it is properties", "larger than the parser's buffers may be"],
 )
-def test_a_part_is_read_where_that_pays(text: str, is_thin: bool) -> None:
+def test_a_part_is_read_where_that_pays(text: str, is_text_item: bool) -> None:
     pytest.importorskip("simdjson")
-    assert isinstance(picking.ThinReader(Texts(), ["properties"]).loads(text.encode()), Thin) is is_thin
-    assert isinstance(picking.ThinReader(Texts(), ()).loads(text.encode()), Thin) is (is_thin or "list" in text)
+    assert isinstance(TextItemReader(Texts(), ["properties"]).loads(text.encode()), TextItem) is is_text_item
+    assert isinstance(TextItemReader(Texts(), ()).loads(text.encode()), TextItem) is (is_text_item or "list" in text)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import orjson
 
-from stac_manager.files.window import Window
-from stac_manager.pieces import LEAF, Pause
+from stac_manager.parsing.pieces import LEAF, Pause
+from stac_manager.parsing.window import Window
 
 _NAME = rb'"(?!(?:type|features|links)")[^"\\\x00-\x1f]*+"[ \t\r\n]*+:[ \t\r\n]*+'
 _SCALAR = rb'"[^"\\\x00-\x1f]*+"|[-+.\dEe]++|true|false|null'

@@ -16,9 +16,9 @@ from typing import Any, TypeAlias, TypedDict
 import msgspec
 import orjson
 
-from stac_manager.checks import ITEM_MEMBERS
+from stac_manager.parsing.items import ITEM_MEMBERS
+from stac_manager.parsing.texts import exact
 from stac_manager.protocols import Item
-from stac_manager.texts import exact
 
 Path: TypeAlias = tuple[str, ...]
 """Names from the item inwards. A name may have dots in it."""

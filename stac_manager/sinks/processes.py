@@ -17,14 +17,13 @@ from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, TypeAlias
 
 from stac_manager.exceptions import StacManagerError
-from stac_manager.plan import Partition, Plan
+from stac_manager.plan import Partition
 from stac_manager.sinks.disk import Disk, DiskError
 from stac_manager.sinks.engine import Local, Outcome, Shared, in_process
 from stac_manager.sinks.job import Done, Job
-from stac_manager.worker_process import WorkerProcess
+from stac_manager.sinks.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
-    from stac_manager.sinks import Manifest, Sink
     from stac_manager.sinks.layout import Layout
 
 TRIES = 3
@@ -251,10 +250,3 @@ def _next(waiting: deque[_Task], again: deque[_Task], worker: _Worker, busy: int
     if again and isinstance(worker, _There):
         return again.popleft()
     return waiting.popleft() if waiting else None
-
-
-def run(plan: Plan, sink: Sink, workers: int = 2) -> Manifest:
-    """Write a plan's partitions to a sink with `workers` processes; see `stac_manager.sinks.write`."""
-    from stac_manager.sinks import write
-
-    return write(sink, workers=workers, plan=plan)

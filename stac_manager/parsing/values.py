@@ -7,10 +7,10 @@ from collections.abc import Generator
 from functools import cache
 from typing import Any
 
-from stac_manager.files.guesses import Guess
-from stac_manager.files.members import Reader
-from stac_manager.files.window import WINDOW_BYTES, Window
-from stac_manager.pieces import Pause, Whole
+from stac_manager.parsing.guesses import Guess
+from stac_manager.parsing.members import Reader
+from stac_manager.parsing.pieces import Pause, Whole
+from stac_manager.parsing.window import WINDOW_BYTES, Window
 
 _BETWEEN = b" \t\r\n,\x1e\xef\xbb\xbf"
 """May stand between values, also the byte order marks of files that were put together."""

@@ -25,7 +25,7 @@ SIGN = _EXPONENT[-1]
 _alone = threading.Lock()
 
 
-class Thin(dict[str, Any]):
+class TextItem(dict[str, Any]):
     """An item of which some members are here, and all in its text. It cannot be gone through as if it were whole."""
 
     __slots__ = ("text",)
@@ -41,7 +41,7 @@ class Texts:
     """Decodes as `orjson.loads`, and keeps the latest value with its text.
 
     Attributes:
-        alone: Nothing but the texts is wanted, so that items may be thin.
+        alone: Nothing but the texts is wanted, so that each may be a `TextItem`.
     """
 
     def __init__(self, *, alone: bool = False) -> None:
@@ -69,7 +69,7 @@ class Texts:
 
     def text_of(self, item: Item) -> bytes:
         """Return an item as JSON on one line: its own text if it is the value decoded last and stood on one line."""
-        if type(item) is Thin:
+        if type(item) is TextItem:
             return item.text
         if item is not self._value:
             return text_of(item)
@@ -80,12 +80,12 @@ class Texts:
 
 def whole(item: Any) -> Any:
     """Return an item with all its members."""
-    return orjson.loads(item.text) if type(item) is Thin else item
+    return orjson.loads(item.text) if type(item) is TextItem else item
 
 
 def text_of(item: Item) -> bytes:
     """Return an item as JSON on one line, whatever its values: numbers of any size, and text that is no UTF-8."""
-    if type(item) is Thin:
+    if type(item) is TextItem:
         return item.text
     try:
         return orjson.dumps(item)

@@ -12,8 +12,8 @@ from typing import Any
 
 import orjson
 
-from stac_manager.checks import ITEM_MEMBERS
-from stac_manager.files.projections import projection_of
+from stac_manager.files.parquet.projections import projection_of
+from stac_manager.parsing.items import ITEM_MEMBERS
 
 ITEM_COLUMNS = frozenset(ITEM_MEMBERS) - {"properties"}
 """The columns of stac-geoparquet that are no properties."""

@@ -13,10 +13,10 @@ from typing import Any, TypeAlias
 
 from stac_manager.checks import short
 from stac_manager.exceptions import ConfigurationError
-from stac_manager.files.cql2 import SPATIAL, parsed, spatial
-from stac_manager.files.operators import ARITHMETIC, COMPARISONS, RELATIONS
+from stac_manager.files.filtering.cql2 import SPATIAL, parsed, spatial
+from stac_manager.files.filtering.operators import ARITHMETIC, COMPARISONS, RELATIONS
 
-from stac_manager.files.operators import comparable, extent_of, like_regex, moment_of, without_accents  # isort: skip
+from stac_manager.files.filtering.operators import comparable, extent_of, like_regex, moment_of, without_accents  # isort: skip
 from stac_manager.protocols import Item
 from stac_manager.timestamps import DAY_SECONDS, SECOND, nanoseconds
 

@@ -7,6 +7,8 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any, TypeGuard
 
+ITEM_MEMBERS = ("type", "stac_version", "stac_extensions", "id", "geometry", "bbox", "properties", "links", "assets",
+                "collection")  # fmt: skip
 SHOWN_CHARACTERS = 60
 _OBJECT_OR_NULL = (dict, type(None))
 _NEVER_IN_STAC = frozenset(("conformsTo", "time"))

@@ -11,8 +11,8 @@ from typing import Any
 
 import orjson
 
-from stac_manager.items import TIME_PATH, is_plain_item
-from stac_manager.texts import Texts, Thin
+from stac_manager.parsing.items import TIME_PATH, is_plain_item
+from stac_manager.parsing.texts import TextItem, Texts
 
 READ = ("type", "stac_version", "id", "collection")
 """What makes an item and tells it from others."""
@@ -33,8 +33,8 @@ _NEVER = frozenset(("features", TIME_PATH))
 """What has these may be no item."""
 
 
-class ThinReader:
-    """Reads as `Texts.loads`, but makes thin items where that is clear and pays.
+class TextItemReader:
+    """Reads as `Texts.loads`, but makes a `TextItem` where that is clear and pays.
 
     Args:
         texts: Reads the rest.
@@ -78,13 +78,13 @@ class ThinReader:
         self._passing = DOCUMENTS_PASSED
         return value
 
-    def _item(self, text: bytes) -> Thin | None:
+    def _item(self, text: bytes) -> TextItem | None:
         """Return what may be an item; None where it is none, only orjson can tell, or this does not pay."""
         members = self._parse(text)
         names = tuple(members)
         if names != self._names and not self._take(names):
             return None
-        item = Thin()
+        item = TextItem()
         item.text = text
         for name in self._read:
             value = members[name]

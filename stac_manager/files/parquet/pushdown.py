@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from stac_manager.files.arrow import schema_of
-from stac_manager.files.filters import Filters
+from stac_manager.files.filtering.filters import Filters
+from stac_manager.files.parquet.arrow import schema_of
 from stac_manager.geojson import HALF_TURN, Box
 
 SLACK_NS = 2_000_000

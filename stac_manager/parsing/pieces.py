@@ -12,7 +12,7 @@ from typing import Any, NoReturn, Protocol
 
 import orjson
 
-from stac_manager.broken import (
+from stac_manager.parsing.errors import (
     BrokenMember,
     BrokenPieceError,
     NotJSONError,

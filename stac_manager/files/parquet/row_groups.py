@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from stac_manager.files.arrow import NotParquetError, naming_damage
+from stac_manager.files.parquet.arrow import NotParquetError, naming_damage
 
 ROWS_PER_BATCH = 250
 ROWS_PER_RUN = 1_000

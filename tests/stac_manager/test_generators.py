@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator
 import pytest
 from support import ROOT
 
-from stac_manager.owning import Stream, owned_context, owning
+from stac_manager.generators import Stream, owned_context, owning
 
 LEAVES = """
 import asyncio, sys

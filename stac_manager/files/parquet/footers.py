@@ -14,8 +14,8 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from stac_manager.files.arrow import imported, naming_damage
 from stac_manager.files.opening import open_file
+from stac_manager.files.parquet.arrow import imported, naming_damage
 
 WHOLE_BYTES = 131_072
 """A footer of no more is read as it is."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from itertools import repeat
 from typing import Any
 
-from stac_manager.files.objects import Array, Convert
+from stac_manager.files.parquet.objects import Array, Convert
 
 
 def once_if_alike(convert: Convert, problems: list[str]) -> Convert:

@@ -13,11 +13,11 @@ from typing import Any, TypeAlias
 from stac_manager.checks import END_OF_DAY
 from stac_manager.config import IngestConfig
 from stac_manager.exceptions import printable
-from stac_manager.fields import WHOLE, Decode, Fields, Path, path_of
-from stac_manager.files import expressions
-from stac_manager.files.boxes import item_matches
+from stac_manager.files.filtering import expressions
+from stac_manager.files.filtering.boxes import item_matches
 from stac_manager.geojson import Box, boxes_of
-from stac_manager.items import SHOWN_CHARACTERS
+from stac_manager.parsing.fields import WHOLE, Decode, Fields, Path, path_of
+from stac_manager.parsing.items import SHOWN_CHARACTERS
 from stac_manager.protocols import Item
 from stac_manager.timestamps import interval, nanoseconds
 from stac_manager.words import without_a_time

@@ -16,10 +16,10 @@ from uuid import UUID
 
 import orjson
 
-from stac_manager.files.alike import once_if_alike
-from stac_manager.files.geoparquet import BBOX_EDGES
-from stac_manager.files.objects import Array, Convert, Member, as_object, fields, is_variant, of_valid, validity
-from stac_manager.files.times import FRACTIONS, rfc3339, usual_dates
+from stac_manager.files.parquet.alike import once_if_alike
+from stac_manager.files.parquet.geoparquet import BBOX_EDGES
+from stac_manager.files.parquet.objects import Array, Convert, Member, as_object, fields, is_variant, of_valid, validity
+from stac_manager.files.parquet.times import FRACTIONS, rfc3339, usual_dates
 from stac_manager.protocols import Item
 
 JSON_MEMBERS = frozenset(("geometry", "proj:geometry", "bbox", "properties", "links", "assets", "stac_extensions"))

@@ -15,16 +15,16 @@ from io import RawIOBase
 from itertools import accumulate, repeat
 from typing import Any, BinaryIO
 
-from stac_manager.files.alike import once_if_alike
-from stac_manager.files.arrow import imported, naming_damage, release_unused, schema_of
-from stac_manager.files.columns import Converters, after, is_json, nullable
-from stac_manager.files.filters import EVERYTHING, Filters
-from stac_manager.files.footers import Footer, large_footer
-from stac_manager.files.geometries import NATIVE_TYPES, SERIALIZED, geojson, native_form, native_geometries
-from stac_manager.files.geoparquet import ITEM_COLUMNS, Layout, layout_of
-from stac_manager.files.objects import Array, Convert, Member, fields, is_variant, objects
-from stac_manager.files.pushdown import may_match
-from stac_manager.files.row_groups import BadRow, check_rows, decoded, rows_of_groups, runs
+from stac_manager.files.filtering.filters import EVERYTHING, Filters
+from stac_manager.files.parquet.alike import once_if_alike
+from stac_manager.files.parquet.arrow import imported, naming_damage, release_unused, schema_of
+from stac_manager.files.parquet.columns import Converters, after, is_json, nullable
+from stac_manager.files.parquet.footers import Footer, large_footer
+from stac_manager.files.parquet.geometries import NATIVE_TYPES, SERIALIZED, geojson, native_form, native_geometries
+from stac_manager.files.parquet.geoparquet import ITEM_COLUMNS, Layout, layout_of
+from stac_manager.files.parquet.objects import Array, Convert, Member, fields, is_variant, objects
+from stac_manager.files.parquet.pushdown import may_match
+from stac_manager.files.parquet.row_groups import BadRow, check_rows, decoded, rows_of_groups, runs
 from stac_manager.protocols import Item
 
 READ_BUFFER_BYTES = 16_384

@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 
-from stac_manager.checks import ITEM_MEMBERS
-from stac_manager.texts import SIGN, exact, may_have_large
+from stac_manager.parsing.items import ITEM_MEMBERS
+from stac_manager.parsing.texts import SIGN, exact, may_have_large
 
 LIMIT = float(2**63)
 _NO_NUMBERS = frozenset(ITEM_MEMBERS)

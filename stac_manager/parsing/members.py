@@ -17,11 +17,11 @@ from typing import Any, NoReturn
 
 import orjson
 
-from stac_manager.broken import NOT_UTF8, BrokenMember, BrokenPieceError, NotJSONError, instead, why_not_json
-from stac_manager.files.guesses import Guess, Links, behind_plain_members
-from stac_manager.files.numbers import exact_if_large
-from stac_manager.files.window import WHITE, Window
-from stac_manager.pieces import SHOWN_BYTES, Pause, Whole, in_pieces
+from stac_manager.parsing.errors import NOT_UTF8, BrokenMember, BrokenPieceError, NotJSONError, instead, why_not_json
+from stac_manager.parsing.guesses import Guess, Links, behind_plain_members
+from stac_manager.parsing.numbers import exact_if_large
+from stac_manager.parsing.pieces import SHOWN_BYTES, Pause, Whole, in_pieces
+from stac_manager.parsing.window import WHITE, Window
 
 GUESSES = 3
 TRUNCATED_CHARACTERS = 16

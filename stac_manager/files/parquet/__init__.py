@@ -1,0 +1,1 @@
+"""GeoParquet and plain Parquet: footers, row groups, columns, geometries, and the Items in them."""
