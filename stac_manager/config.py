@@ -13,19 +13,13 @@ import msgspec
 from stac_manager import checks
 from stac_manager.checks import short
 from stac_manager.exceptions import ConfigurationError
+from stac_manager.urls import is_http, is_remote, shown
 
 NETWORK = ("timeout", "retries", "rate_limit", "user_agent", "ca_bundle", "client_cert", "trust_env")
 API_ONLY = ("query", "limit", "sortby", "ordered")
 FILE_ONLY = ("source_type", "format", "storage_options")
 SECRETS = ("headers", "storage_options")
 """Options that may hold credentials: they are shown and written nowhere."""
-
-_URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-_MAY_HIDE = re.compile(r"[@?#]")
-_PARTS = re.compile(r"([^:]*://)([^/?#]*)([^?#]*)")
-_WITH_CONTAINERS = ("az", "adl", "abfs")
-"""What stands before the `@` is a container in URLs of Azure, which obstore reads."""
-
 
 Text: TypeAlias = Annotated[str, msgspec.Meta(min_length=1)]
 Names: TypeAlias = Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
@@ -195,31 +189,6 @@ def mode_of(source: str) -> Literal["file", "api"]:
 
     name = re.split("[?#]", source, maxsplit=1)[0].rpartition("/")[2]
     return "file" if format_of_name(name) else "api"
-
-
-def is_remote(source: str) -> bool:
-    """Tell whether `source` is a URL and no local path."""
-    return is_url(source) and not source.lower().startswith("file:")
-
-
-def is_url(source: str) -> bool:
-    """Tell whether `source` is written as a URL, also one of a local file."""
-    return _URL.match(source) is not None
-
-
-def shown(source: str) -> str:
-    """Return a source as it may be shown: user, query and fragment of a URL can hold a token."""
-    if not _MAY_HIDE.search(source) or not is_url(source) or (found := _PARTS.match(source)) is None:
-        return source
-    scheme, place, path = found.groups()
-    user, at, host = place.rpartition("@")
-    is_container = ":" not in user and scheme.lower().startswith(_WITH_CONTAINERS)
-    return f"{scheme}{user}{at}{host}{path}" if is_container else f"{scheme}{host}{path}"
-
-
-def is_http(source: str) -> bool:
-    """Tell whether `source` is an http or https URL."""
-    return source.lower().startswith(("http://", "https://"))
 
 
 def _check_together(config: IngestConfig) -> None:

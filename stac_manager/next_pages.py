@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from stac_manager.config import is_url, shown
 from stac_manager.exceptions import printable
+from stac_manager.urls import is_url, shown
 from stac_manager.words import many
 
 MOST_KNOWN = 10_000

@@ -28,10 +28,10 @@ from stac_manager.api.seen import Sample, Seen
 from stac_manager.api.space import Point, points_of
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.network.backoff import REFUSALS
-from stac_manager.network.links import shown
 from stac_manager.plan import Interval, Pages, Partition, Tile, Whole
 from stac_manager.report import SHIFTED, PartitionReport
 from stac_manager.timestamps import SECOND
+from stac_manager.urls import shown
 
 AWAY_SECONDS = 2  # beyond the last item, and not at its time: a second is asked for around every interval
 AFTER_SECONDS, EAST_DEGREES = 86_400, 1.0  # what is looked at beside a single item

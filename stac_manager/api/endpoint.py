@@ -17,7 +17,8 @@ from stac_manager.api.requests import Request, as_query
 from stac_manager.config import IngestConfig
 from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.geojson import area_across, band_around
-from stac_manager.network.links import linked, shown
+from stac_manager.network.links import linked
+from stac_manager.urls import shown
 
 MOST_CLASSES = 10_000  # so many conformance classes of a landing page are looked at: the event loop waits meanwhile
 EXTENSIONS = ("fields", "filter", "query", "sort")

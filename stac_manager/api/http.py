@@ -20,13 +20,13 @@ from stac_manager.network.connection import Connection
 from stac_manager.network.credentials import Credentials
 from stac_manager.network.discreet import silence
 from stac_manager.network.exchange import Reply, Wire
-from stac_manager.network.links import shown
 from stac_manager.network.pool import Pool
 from stac_manager.network.retrying import Fault, SearchEndsError, TooLargeError
 from stac_manager.network.secrets import Secrets, of_query
 from stac_manager.network.unreached import PROXY_DENIED
 from stac_manager.options import Headers
 from stac_manager.stats import ApiStats
+from stac_manager.urls import shown
 
 # Questions that only make things faster are not worth long retries.
 ATTEMPTS = 3

@@ -22,7 +22,6 @@ from stac_manager.completeness import are_less, counts_contradict, judge
 from stac_manager.context import FailureCollector
 from stac_manager.geojson import WORLD
 from stac_manager.network.decoding import Illegible
-from stac_manager.network.links import shown
 from stac_manager.parsing.items import why_not_an_item
 from stac_manager.parsing.pieces import Pause
 from stac_manager.plan import Pages, Partition, Tile, Whole
@@ -30,6 +29,7 @@ from stac_manager.protocols import Item
 from stac_manager.report import SHIFTED
 from stac_manager.stats import ApiStats
 from stac_manager.timestamps import SECOND
+from stac_manager.urls import shown
 from stac_manager.words import many
 
 MOST_REPEATED = 100  # so many items that came again are looked at: the server may have them twice

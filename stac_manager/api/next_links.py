@@ -13,7 +13,8 @@ from stac_manager.api.http import Answer
 from stac_manager.api.requests import Request, as_query, limit_of, members_of, numbers_of, with_number
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.network.exchange import json_of
-from stac_manager.network.links import linked, shown
+from stac_manager.network.links import linked
+from stac_manager.urls import shown
 
 # Headers that say how a request travels: not for a link to set. After `Expect` a body waits for the server.
 OF_THE_CONNECTION = ("accept-encoding", "connection", "content-encoding", "content-length", "expect", "host", "te",

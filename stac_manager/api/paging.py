@@ -18,8 +18,8 @@ from stac_manager.api.requests import Request, as_query, limit_of, numbers_of, p
 from stac_manager.api.seen import marked
 from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.network.discreet import without
-from stac_manager.network.links import shown
 from stac_manager.network.retrying import ATTEMPTS_BEFORE_SMALLER, TOO_LARGE, TooLargeError
+from stac_manager.urls import shown
 
 LOOKS = 2  # how often a page is asked for that is only looked at
 LOOKS_AT_ONE = 4  # and for an item that would be given up, if the server's faults pass

@@ -23,11 +23,11 @@ from stac_manager.api.survey import Survey, null_datetime_search, null_geometry_
 from stac_manager.config import IngestConfig
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.geojson import first_vertex
-from stac_manager.network.links import shown
 from stac_manager.parsing.texts import canonical
 from stac_manager.plan import Interval, NoDatetime, NoGeometry, Partition, Whole
 from stac_manager.run import owned_tasks
 from stac_manager.timestamps import FIRST_SECOND, LAST_SECOND, SECOND
+from stac_manager.urls import shown
 
 LONG_FROM_PAGE = 4  # a search without counts is read in sequence until it proves long: until this page
 

@@ -27,7 +27,7 @@ from stac_manager.api.planning import Planned, Planner, why_never_split, why_not
 from stac_manager.api.query import Bounds, Query
 from stac_manager.api.survey import ignored, is_unknown
 from stac_manager.completeness import combine
-from stac_manager.config import IngestConfig, shown
+from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.generators import owned_context, owning
@@ -42,6 +42,7 @@ from stac_manager.plan import Interval, Partition, Plan, Whole
 from stac_manager.reader import Done, Parts
 from stac_manager.stats import ApiStats
 from stac_manager.timestamps import SECOND, YEAR_SECONDS
+from stac_manager.urls import shown
 
 BLIND_PARTITIONS = 16  # without counts nobody knows how many are right
 

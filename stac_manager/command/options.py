@@ -28,7 +28,7 @@ _QUERY = re.compile(r"\?[\w.-]+=.*", re.DOTALL)
 
 def discreet(text: str, words: Iterable[str]) -> str:
     """Return what is said of a command line without what the URLs among its words may hide, wherever they stand."""
-    from stac_manager.config import shown  # when there is something to tell
+    from stac_manager.urls import shown  # when there is something to tell
 
     for word in sorted(words, key=len, reverse=True):  # one may end as another does
         if found := _ADDRESS.search(word):

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
-from stac_manager.config import shown
 from stac_manager.context import FailureCollector
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.files.entry_points import load
@@ -18,6 +17,7 @@ from stac_manager.files.formats import LOCAL_ENTRIES, format_of_name
 from stac_manager.files.links import Anchor, anchor_of, resolve
 from stac_manager.files.opening import TOO_MANY_OPEN
 from stac_manager.parsing.items import is_catalog
+from stac_manager.urls import shown
 
 MOST_ANCHORS = 8
 """So many `self` links of catalogs above, the nearest ones, are tried for a link that is absolute."""

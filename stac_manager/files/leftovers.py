@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from functools import lru_cache, partial
 
-from stac_manager.config import shown
 from stac_manager.exceptions import printable
 from stac_manager.files.compression import unpacks_to
 from stac_manager.files.formats import (
@@ -23,6 +22,7 @@ from stac_manager.files.formats import (
     suffix_of,
 )
 from stac_manager.files.globbing import is_
+from stac_manager.urls import shown
 from stac_manager.words import many
 
 DELTA, HUDI = "_delta_log", ".hoodie"

@@ -13,7 +13,7 @@ from contextlib import closing
 from functools import partial
 from typing import cast, get_args
 
-from stac_manager.config import IngestConfig, is_remote
+from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector, OwnFailures
 from stac_manager.events import PartitionDone
 from stac_manager.exceptions import DataProcessingError, printable
@@ -34,6 +34,7 @@ from stac_manager.plan import Documents, Lines, Partition, Plan, RowGroups
 from stac_manager.reader import Done, Parts
 from stac_manager.report import PartitionReport
 from stac_manager.stats import FileStats
+from stac_manager.urls import is_remote
 
 SMALL_BYTES = 262_144
 """A JSON document of no more is taken for one item, and its first bytes are not looked at."""

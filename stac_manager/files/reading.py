@@ -13,7 +13,7 @@ from itertools import islice
 from time import perf_counter
 from typing import Any, TypeVar
 
-from stac_manager.config import IngestConfig, is_remote, shown
+from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector, OwnFailures
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.files.content import parts_of_parquet
@@ -30,6 +30,7 @@ from stac_manager.parsing.text_items import TextItemReader
 from stac_manager.parsing.texts import Texts
 from stac_manager.protocols import Item
 from stac_manager.stats import FileStats
+from stac_manager.urls import is_remote, shown
 from stac_manager.words import passed_over
 
 T = TypeVar("T")

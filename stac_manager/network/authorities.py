@@ -12,7 +12,7 @@ import sys
 from functools import cache
 from typing import Any
 
-from stac_manager.config import is_http
+from stac_manager.urls import is_http
 
 VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 """Where OpenSSL looks for authorities."""

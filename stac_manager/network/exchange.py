@@ -32,13 +32,13 @@ from stac_manager.network.links import (
     origin_of,
     refuse_elsewhere,
     refuse_foreign,
-    shown,
 )
 from stac_manager.network.pool import Pool
 from stac_manager.network.quotas import quota, retry_after
 from stac_manager.network.retrying import Fault
 from stac_manager.network.unreached import explained
 from stac_manager.stats import ApiStats
+from stac_manager.urls import shown
 
 # Servers put whole searches into their links: more than aiohttp's default of 8,190 bytes a header line.
 MAX_HEADER_BYTES = 1_048_576

@@ -1,4 +1,4 @@
-"""Addresses that a server's links lead to: resolved, fit for messages, and refused where they lead into a network
+"""Addresses that a server's links lead to: resolved, and refused where they lead into a network
 that is none of the server's business."""
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from urllib.parse import quote
 
 from yarl import URL
 
-from stac_manager.exceptions import DataProcessingError, printable
+from stac_manager.exceptions import DataProcessingError
 from stac_manager.network.private import PRIVATE, is_private
+from stac_manager.urls import shown
 
 HTTP_PORT = 80
 MAX_REDIRECTS = 10
@@ -25,12 +26,6 @@ _AND_IN_HTML = re.compile(r"(?<=[^?&])&amp;(?=[\w:.-]+=)")
 def origin_of(url: URL) -> tuple[str, str | None, int | None]:
     """Scheme, host and port."""
     return url.scheme, url.host, url.port
-
-
-def shown(url: URL | str) -> str:
-    """Return a URL fit for messages: without query, fragment and user, where secrets travel."""
-    url = URL(str(url), encoded=True)
-    return printable(str(url.with_user(None).with_query(None).with_fragment(None)) if url.absolute else str(url))
 
 
 def linked(base: URL, href: str) -> URL:

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import accumulate, pairwise
 
-from stac_manager.config import is_remote
 from stac_manager.plan import Documents, Lines, Partition, Plan, RowGroups
+from stac_manager.urls import is_remote
 
 PARTITIONS_LEFT = 4
 """Of what is left, a partition holds no more than this part of a worker's share."""

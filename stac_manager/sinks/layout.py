@@ -6,9 +6,9 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stac_manager.config import is_url, shown
 from stac_manager.exceptions import ConfigurationError
 from stac_manager.sinks.model import FORMATS, SUFFIXES, Format
+from stac_manager.urls import is_url, shown
 
 STATE = ".stac-manager"
 MANIFEST = "_manifest.json"

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from stac_manager.config import SECRETS, IngestConfig, shown
+from stac_manager.config import SECRETS, IngestConfig
 from stac_manager.exceptions import ConfigurationError, printable
 from stac_manager.plan import Plan, digest
 from stac_manager.sinks.folder import Header
 from stac_manager.sinks.job import Job, Variables, run_coroutine
 from stac_manager.sinks.layout import Layout
+from stac_manager.urls import shown
 
 IRRELEVANT = (
     "concurrency", "limit", "ordered", "defer_gc", "timeout", "retries", "rate_limit", "user_agent", "ca_bundle",

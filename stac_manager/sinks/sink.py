@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stac_manager.config import is_remote
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
 from stac_manager.options import IngestOptions
 from stac_manager.plan import Plan
@@ -22,6 +21,7 @@ from stac_manager.sinks.running import Progress, Run
 from stac_manager.sinks.sources import check_apart, digest_of_files, files_of, stamp_of
 from stac_manager.sinks.summing import check_same
 from stac_manager.sinks.verifying import require_arrow
+from stac_manager.urls import is_remote
 from stac_manager.words import many
 
 

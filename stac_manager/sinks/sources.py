@@ -12,12 +12,12 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TypeAlias
 
-from stac_manager.config import is_remote
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
 from stac_manager.files import changes
 from stac_manager.plan import DIGEST_BYTES, Document, Documents, Lines, Partition, Plan, RowGroups
 from stac_manager.sinks.layout import STATE, Layout
 from stac_manager.timestamps import SECOND, text_of_second
+from stac_manager.urls import is_remote
 
 Stamp: TypeAlias = tuple[str, int | None, int | str | None]
 

@@ -97,7 +97,7 @@ def file_command(context: click.Context, /, test_size: int | None, profile: str 
                  output: Path) -> None:  # fmt: skip
     """Measure reading items from files with a warm page cache: each level first runs once untimed. At a URL each level
     runs once in all, unless --repeat says more."""
-    from stac_manager import config
+    from stac_manager import urls
 
     check_output(output)
     if workers is not None:
@@ -107,7 +107,7 @@ def file_command(context: click.Context, /, test_size: int | None, profile: str 
     if source is not None:
         if test_size or profile or layout:
             raise click.UsageError("--source is data of yours: --test-size, --profile and --layout do not go with it")
-        shown, expected = config.shown(source), None
+        shown, expected = urls.shown(source), None
         name = (Path(shown).name or shown).replace("{", "{{").replace("}", "}}")
         title = f"{{items:,}} Items of {name}"
     else:
@@ -119,7 +119,7 @@ def file_command(context: click.Context, /, test_size: int | None, profile: str 
         shown = f"{spec.profile} items, layout {spec.layout}, {data.bytes / 1e6:,.0f} MB, made by the generator"
     options = {"mode": "file", "source": source, **({"max_items": max_items} if max_items else {})}
     _fetches_an_item(options)  # or it ends here, before processes are started
-    if is_far := config.is_remote(source):  # it may be somebody else's server
+    if is_far := urls.is_remote(source):  # it may be somebody else's server
         repeat = repeat or 1
         say(f"Each level reads {shown}{f', {repeat} times' if repeat > 1 else ''}.")
     if workers is not None:
@@ -144,7 +144,7 @@ def api_command(catalog_url: str | None, collection_id: str | None, max_items: i
                 repeat: int | None, budget: float, output: Path) -> None:  # fmt: skip
     """Measure fetching items from a STAC API. With --catalog-url, each level runs once unless --repeat says more."""
     from benchmarks import _api_server
-    from stac_manager import DataProcessingError, IngestConfig, config
+    from stac_manager import DataProcessingError, IngestConfig, urls
     from stac_manager.sinks.job import from_environment
 
     check_output(output)
@@ -160,17 +160,17 @@ def api_command(catalog_url: str | None, collection_id: str | None, max_items: i
             url = stack.enter_context(_api_server.running(data.path, latency_seconds=LOCAL_LATENCY_SECONDS))
             shown = f"the project's own STAC API, {LOCAL_LATENCY_SECONDS * 1000:.0f} ms a request, {limit} items a page"
         else:
-            url, shown = catalog_url, f"{config.shown(catalog_url)}, {limit} items a page"
+            url, shown = catalog_url, f"{urls.shown(catalog_url)}, {limit} items a page"
         options = {**search, "source": url}
         if catalog_url is not None:
             repeat = repeat or 1
             total = requests_of(-(-max_items // limit), concurrency, repeat)
-            say(f"This sends about {total:,} requests to {config.shown(catalog_url)}.")
+            say(f"This sends about {total:,} requests to {urls.shown(catalog_url)}.")
         if not _fetches_an_item({**options, "retries": RETRIES, "limit": 1}):
             among = f" of collection {collection_id!r}" if collection_id else ""
             known = _collections(url, search.get("headers", {})) if collection_id else []
             others = "" if collection_id in known or not known else f"; it has {choices(known)}"
-            raise DataProcessingError(f"{config.shown(url)}: the search finds no item{among}{others}")
+            raise DataProcessingError(f"{urls.shown(url)}: the search finds no item{among}{others}")
         if collection_id:
             shown = f"{shown}, collection {collection_id}"
         title = "{items:,} API Items" if catalog_url else title_of("api", max_items)

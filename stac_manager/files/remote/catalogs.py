@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeGuard
 
-from stac_manager.config import shown
 from stac_manager.files import entry_points
 from stac_manager.files.catalogs import holds_items, is_typed_as_items
 from stac_manager.files.formats import BOM, ENTRY_FILES, format_of_name, magic
 from stac_manager.files.remote.addresses import is_data, is_relative, joined, name_of, refusal
 from stac_manager.parsing import items
+from stac_manager.urls import shown
 
 Kind: TypeAlias = Literal["entry", "child", "item"]
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from stac_manager.config import IngestConfig, shown
+from stac_manager.config import IngestConfig
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
 from stac_manager.files.entry_points import PEEK_BYTES
 from stac_manager.files.formats import ENTRY_FILES, format_of_name, is_archive
@@ -27,6 +27,7 @@ from stac_manager.files.remote.faults import ABSENT, RemoteError
 from stac_manager.files.remote.fetched import Listed
 from stac_manager.files.remote.transport import Transport
 from stac_manager.run import owned_tasks
+from stac_manager.urls import shown
 
 MOST_OBJECTS = 10_000_000
 ASKED_AT_ONCE = 100

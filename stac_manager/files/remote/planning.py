@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 
-from stac_manager.config import IngestConfig, shown
+from stac_manager.config import IngestConfig
 from stac_manager.files.content import Borrowed
 from stac_manager.files.formats import Document, Format
 from stac_manager.files.reading import in_thread
@@ -25,6 +25,7 @@ from stac_manager.plan import Document as PlannedDocument
 from stac_manager.plan import Documents, Partition, Plan, RowGroups
 from stac_manager.run import owned_tasks
 from stac_manager.stats import FileStats
+from stac_manager.urls import shown
 
 PARTITION_DOCUMENTS = 100
 """So many data files under a prefix are one partition at most."""

@@ -12,7 +12,7 @@ from itertools import islice
 from time import perf_counter
 from typing import IO, Any
 
-from stac_manager.config import IngestConfig, shown
+from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector
 from stac_manager.files.changes import difference, name_from
 from stac_manager.files.content import Borrowed, ParquetFoundError, items_of, parts_of_parquet
@@ -36,6 +36,7 @@ from stac_manager.parsing.window import Window
 from stac_manager.plan import Document as PlannedDocument
 from stac_manager.protocols import Item
 from stac_manager.stats import FileStats
+from stac_manager.urls import shown
 
 ITEMS_A_BATCH = 200
 NO_RANGES = (206, 400, 405, 501)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from time import perf_counter
 from typing import IO, Any, TypeVar
 
-from stac_manager.config import IngestConfig, shown
+from stac_manager.config import IngestConfig
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.files.remote.addresses import STORES, scheme_of
 from stac_manager.files.remote.faults import RemoteError
@@ -21,6 +21,7 @@ from stac_manager.network.discreet import without
 from stac_manager.network.retrying import Tries
 from stac_manager.network.secrets import Secrets
 from stac_manager.stats import ApiStats, FileStats
+from stac_manager.urls import shown
 
 T = TypeVar("T")
 

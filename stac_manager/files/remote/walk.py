@@ -14,7 +14,6 @@ from dataclasses import replace
 from functools import partial
 from hashlib import blake2b
 
-from stac_manager.config import shown
 from stac_manager.context import FailureCollector
 from stac_manager.files.entry_points import MOST_CATALOG_BYTES
 from stac_manager.files.formats import ENTRY_FILES, HEAD_BYTES, why_not_text
@@ -32,6 +31,7 @@ from stac_manager.files.remote.faults import ABSENT, RemoteError
 from stac_manager.files.remote.fetched import Fetched
 from stac_manager.files.remote.transport import Transport
 from stac_manager.stats import FileStats
+from stac_manager.urls import shown
 
 MOST_DEPTH = 500
 MOST_CATALOGS_WITHOUT_ITEM = 100_000

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from stac_manager.config import shown
 from stac_manager.files.remote.addresses import joined, origin_of, refusal
 from stac_manager.files.remote.catalogs import is_catalog, links_of
 from stac_manager.files.remote.entries import pattern_of
 from stac_manager.files.remote.objects import _translated
 from stac_manager.network.private import is_private
+from stac_manager.urls import shown
 
 BASE = "https://example.com/a/b/catalog.json"
 
