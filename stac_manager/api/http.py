@@ -22,7 +22,7 @@ from stac_manager.network.discreet import silence
 from stac_manager.network.exchange import Reply, Wire
 from stac_manager.network.pool import Pool
 from stac_manager.network.retrying import Fault, SearchEndsError, TooLargeError
-from stac_manager.network.secrets import Secrets, of_query
+from stac_manager.network.secrets import Secrets, of_query, without
 from stac_manager.network.unreached import PROXY_DENIED
 from stac_manager.options import Headers
 from stac_manager.stats import ApiStats
@@ -199,7 +199,7 @@ class Client:
         let_in = status == 403 and reply.own and reply.url.parent in self.let_in
         if status in messages.DENIED and self._source.raw_query_string not in reply.url.raw_query_string:
             place += QUERY_HINT
-        secrets = self.wire.credentials.secrets if reply.own else None
+        secrets = self.wire.credentials.secrets if reply.own else ()
         words = f"{place}: the server answered {messages.of_error(status, reply.body, secrets)}"
         of_amazon = status == 403 and "x-amzn-RequestId" in reply.headers
         throttled = let_in or (of_amazon and messages.server_message(reply.body) == "Forbidden")
@@ -213,7 +213,7 @@ class Client:
         return StatusError(words, status)
 
 
-async def _parsed(place: str, reply: Reply, outline: bool, secrets: Secrets | None) -> Answer:
+async def _parsed(place: str, reply: Reply, outline: bool, secrets: tuple[Secrets, ...]) -> Answer:
     data, content_type = NO_ITEMS if reply.status == 204 else reply.body, reply.headers.get("Content-Type", "")
     try:
         document = await document_of(data, content_type, outline=outline)
@@ -235,6 +235,6 @@ async def _parsed(place: str, reply: Reply, outline: bool, secrets: Secrets | No
     if not isinstance(document, dict):
         raise Fault(f"{place}: the answer is not a JSON object", "garbled", digest=hash(data))
     if errors := messages.errors_in(document):
-        said = messages.without(secrets, errors)
+        said = without(secrets, errors, messages.LEFT_OUT)
         raise Fault(f"{place}: the server answered 200 with errors: {said}", "status", status=500)
     return Answer(reply.url, document, len(data), link=reply.link)

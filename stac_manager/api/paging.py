@@ -17,8 +17,8 @@ from stac_manager.api.ownership import collection_of
 from stac_manager.api.requests import Request, as_query, limit_of, numbers_of, page_after, with_limit
 from stac_manager.api.seen import marked
 from stac_manager.exceptions import DataProcessingError, StatusError
-from stac_manager.network.discreet import without
 from stac_manager.network.retrying import ATTEMPTS_BEFORE_SMALLER, TOO_LARGE, TooLargeError
+from stac_manager.network.secrets import without
 from stac_manager.urls import shown
 
 LOOKS = 2  # how often a page is asked for that is only looked at

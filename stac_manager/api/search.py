@@ -33,9 +33,10 @@ from stac_manager.exceptions import DataProcessingError
 from stac_manager.generators import owned_context, owning
 from stac_manager.limiter import Limiter, limiter
 from stac_manager.network.connection import Connection
-from stac_manager.network.discreet import LEFT_OUT, Discreet, silence
+from stac_manager.network.discreet import Discreet, silence
 from stac_manager.network.pool import Pool
 from stac_manager.network.retrying import SearchEndsError
+from stac_manager.network.secrets import LEFT_OUT
 from stac_manager.parsing.text_items import TextItemReader
 from stac_manager.parsing.texts import Texts
 from stac_manager.plan import Interval, Partition, Plan, Whole

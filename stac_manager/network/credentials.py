@@ -37,13 +37,13 @@ class Credentials:
         """How often they were asked for."""
         self.accepted = 0
         """How many requests were answered that were sent with them, of any issue."""
-        self.secrets: Secrets | None = None
-        """What must not be shown; None where there is nothing to send."""
+        self.secrets: tuple[Secrets, ...] = ()
+        """What is sent and must not be shown."""
 
     @property
     def hidden(self) -> tuple[Secrets, ...]:
         """All that must not be shown, though a server may repeat it."""
-        return self._beside if self.secrets is None else (*self._beside, self.secrets)
+        return (*self._beside, *self.secrets)
 
     @property
     def renewable(self) -> bool:
@@ -77,7 +77,7 @@ class Credentials:
                 raise ConfigurationError(f"option 'headers': {error}") from None
             self._known = dict(self._complete(headers))
             self.issue += 1
-            self.secrets = Secrets(self._known) if self._known else None
+            self.secrets = (Secrets(self._known),) if self._known else ()
             return True
 
 

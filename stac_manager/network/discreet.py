@@ -5,17 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 
 from stac_manager.context import FAILURES_KEPT, FailureCollector, OwnFailures
-from stac_manager.network.secrets import Secrets
+from stac_manager.network.secrets import Secrets, without
 
-LEFT_OUT = "what the server says has credentials in it, and is left out"
-LONGEST_TEXT = 5_000  # to look for credentials in it takes some milliseconds
 MORE_OF_A_KIND = "as those before"
-
-
-def without(secrets: Iterable[Secrets], text: str, instead: str = LEFT_OUT) -> str:
-    """Return a text, no more of it than is looked at, or what stands in its place where it has credentials in it."""
-    text = text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}..."
-    return instead if any(each.are_in(text) for each in secrets) else text
 
 
 def silence(error: Exception, secrets: Collection[Secrets], instead: str) -> None:

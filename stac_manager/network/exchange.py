@@ -22,7 +22,6 @@ from stac_manager.network.backoff import REFUSALS
 from stac_manager.network.carrier import Turn
 from stac_manager.network.connection import Connection
 from stac_manager.network.credentials import Credentials, Renewals
-from stac_manager.network.discreet import without
 from stac_manager.network.flights import Flights
 from stac_manager.network.links import (
     MAX_REDIRECTS,
@@ -36,6 +35,7 @@ from stac_manager.network.links import (
 from stac_manager.network.pool import Pool
 from stac_manager.network.quotas import quota, retry_after
 from stac_manager.network.retrying import Fault
+from stac_manager.network.secrets import without
 from stac_manager.network.unreached import explained
 from stac_manager.stats import ApiStats
 from stac_manager.urls import shown

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from http import HTTPStatus
 from itertools import islice
 from json import JSONEncoder
@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from stac_manager.exceptions import DataProcessingError
-from stac_manager.network.secrets import Secrets
+from stac_manager.network.secrets import Secrets, without
 
 MAX_MESSAGE_BYTES = 65_536
 MAX_MESSAGE_CHARACTERS = 300
@@ -24,24 +24,19 @@ _NAMES = ("description", "detail", "message", "errorMessage", "title")
 _OF_ERRORS = {*_NAMES, "code", "errorType", "instance", "requestId", "status", "statusCode", "timestamp", "type"}
 
 
-def of_error(status: int, data: bytes, secrets: Secrets | None) -> str:
+def of_error(status: int, data: bytes, secrets: Collection[Secrets]) -> str:
     """Say what an error status means, and what the server says of it: `description` in STAC API, `detail` in FastAPI.
 
-    The reason phrase is ours, not the server's. `secrets` are those that were sent; None where none were.
+    The reason phrase is ours, not the server's. `secrets` are those that were sent.
     """
     try:
         words = f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
         words = str(status)
-    if secrets is not None and status in DENIED:
+    if secrets and status in DENIED:
         return words
-    message = without(secrets, server_message(data)).replace(words, "").strip()
+    message = without(secrets, server_message(data), LEFT_OUT).replace(words, "").strip()
     return f"{words}: {message}" if message and message.lower() not in words.lower() else words
-
-
-def without(secrets: Secrets | None, text: str, instead: str = LEFT_OUT) -> str:
-    """A text, or what stands in its place where it has credentials in it."""
-    return instead if secrets is not None and secrets.are_in(text) else text
 
 
 def blames(error: DataProcessingError, name: str) -> bool:

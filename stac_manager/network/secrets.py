@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import a85encode, b32encode, b64encode, b85encode, urlsafe_b64decode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from html import unescape
 from unicodedata import normalize
@@ -15,6 +15,9 @@ SECRET_CHARACTERS = 8
 SHORTEST_SECRET = 6
 """A secret with fewer letters and digits than that may be any word."""
 SCHEMES = ("basic", "bearer", "token", "apikey", "digest", "negotiate")
+
+LEFT_OUT = "what the server says has credentials in it, and is left out"
+LONGEST_TEXT = 5_000  # to look for credentials in it takes some milliseconds
 
 _NO_LETTERS = re.compile(r"[^0-9a-z]+")
 _ESCAPES = re.compile(
@@ -84,6 +87,12 @@ class Secrets:
             if any(window in self._windows for window in windows) or any(short in letters for short in self._short):
                 return True
         return False
+
+
+def without(secrets: Iterable[Secrets], text: str, instead: str = LEFT_OUT) -> str:
+    """Return a text, no more of it than is looked at, or what stands in its place where it has credentials in it."""
+    text = text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}..."
+    return instead if any(each.are_in(text) for each in secrets) else text
 
 
 def _without_escapes(text: str) -> str:

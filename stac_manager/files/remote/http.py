@@ -137,7 +137,7 @@ class HttpStore:
             await self._turn()
 
     def _hint(self, url: str, found_at: str) -> str:
-        if self._credentials.secrets is not None:
+        if self._credentials.secrets:
             return GIVEN_HINT if origin_of(found_at) == origin_of(self._source) else OTHER_HINT
         return QUERY_HINT if "?" in self._source and "?" not in url else HINT
 

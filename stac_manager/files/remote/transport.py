@@ -17,9 +17,8 @@ from stac_manager.files.remote.objects import ObjectStores
 from stac_manager.limiter import Ended, Outcome, limiter
 from stac_manager.network.carrier import Carrier
 from stac_manager.network.connection import Connection
-from stac_manager.network.discreet import without
 from stac_manager.network.retrying import Tries
-from stac_manager.network.secrets import Secrets
+from stac_manager.network.secrets import Secrets, without
 from stac_manager.stats import ApiStats, FileStats
 from stac_manager.urls import shown
 

@@ -24,11 +24,12 @@ from stac_manager.api.page_sizes import PAGES_BEFORE_GROWING, PageSize
 from stac_manager.api.requests import Request, limit_of
 from stac_manager.network import bodies, decoding
 from stac_manager.network.credentials import Credentials
-from stac_manager.network.discreet import LONGEST_TEXT, silence, without
+from stac_manager.network.discreet import silence
 from stac_manager.network.links import refuse_foreign
-from stac_manager.network.messages import LEFT_OUT, Secrets, of_error, server_message
+from stac_manager.network.messages import LEFT_OUT, of_error, server_message
 from stac_manager.network.private import GuardedResolver, PrivateAddressError, is_private
 from stac_manager.network.retrying import Decision, Fault, Tries, decide
+from stac_manager.network.secrets import LONGEST_TEXT, Secrets, without
 
 TOKEN = "s3cret/Token+value=="
 SECRETS = Secrets({"Authorization": f"Bearer {TOKEN}", "X-Key": "k3y-0000-1111-2222"})
@@ -67,7 +68,7 @@ SECRETS = Secrets({"Authorization": f"Bearer {TOKEN}", "X-Key": "k3y-0000-1111-2
 @pytest.mark.parametrize("status", [400, 401, 403, 429, 500])
 def test_no_message_repeats_credentials(said: str, status: int) -> None:
     body = json.dumps({"description": said}).encode()
-    words = of_error(status, body, SECRETS)
+    words = of_error(status, body, (SECRETS,))
     assert words.partition(": ")[2] == ("" if status in (401, 403) else LEFT_OUT)
 
 
@@ -82,8 +83,8 @@ def test_no_more_of_a_text_is_looked_at_and_shown_than_some_thousand_characters(
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_other_messages_are_shown(status: int) -> None:
     body = json.dumps({"description": "bbox is required, and so is a bearer"}).encode()
-    assert of_error(status, body, None).endswith(": bbox is required, and so is a bearer")
-    assert of_error(404, body, SECRETS) == "404 Not Found: bbox is required, and so is a bearer"
+    assert of_error(status, body, ()).endswith(": bbox is required, and so is a bearer")
+    assert of_error(404, body, (SECRETS,)) == "404 Not Found: bbox is required, and so is a bearer"
 
 
 @pytest.mark.parametrize(
