@@ -6,7 +6,7 @@ import os
 import re
 
 from stac_manager.exceptions import printable
-from stac_manager.plan import Document
+from stac_manager.plan import Document, Documents, Lines, Partition, RowGroups
 
 _FROM_BYTE = re.compile(r" from byte \d+$", re.ASCII)
 
@@ -19,6 +19,19 @@ def name_from(path: str, begin: int) -> str:
 def path_of(name: str) -> str:
     """Return the path of the document that is named in a failure, or of which a share is."""
     return _FROM_BYTE.sub("", name)
+
+
+def place_of(partition: Partition) -> str:
+    """Name a partition of files in messages; of any other, its kind."""
+    match partition:
+        case Documents(documents=(first, *others)):
+            return printable(first.path) + (f" and {len(others):,} more" if others else "")
+        case Lines():
+            return f"{printable(partition.document.path)}, bytes {partition.start:,} to {partition.stop:,}"
+        case RowGroups():
+            return f"{printable(partition.document.path)}, row groups {partition.first:,} to {partition.stop:,}"
+        case _:
+            return partition.kind
 
 
 def why_changed(document: Document) -> str | None:

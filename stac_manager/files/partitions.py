@@ -17,7 +17,7 @@ from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector, OwnFailures
 from stac_manager.events import PartitionDone
 from stac_manager.exceptions import DataProcessingError, printable
-from stac_manager.files.changes import why_changed
+from stac_manager.files.changes import place_of, why_changed
 from stac_manager.files.content import Borrowed
 from stac_manager.files.discovery import discover
 from stac_manager.files.file_source import reader_of
@@ -168,7 +168,7 @@ async def read(
         last_pages=own.pages.without,
         timeless=filters.timeless.count,
         problem=problem,
-        place=_place(partition),
+        place=place_of(partition),
     )
     done(report)
     stats.tell(PartitionDone(report))
@@ -194,15 +194,3 @@ def _format(document: PlannedDocument) -> Format:
 
 def _changes(documents: Iterable[PlannedDocument]) -> list[str]:
     return [reason for reason in map(why_changed, documents) if reason is not None]
-
-
-def _place(partition: Partition) -> str:
-    if isinstance(partition, Documents):
-        names = [printable(document.path) for document in partition.documents[:1]]
-        more = len(partition.documents) - 1
-        return f"{names[0]} and {more} more" if more > 0 else "".join(names)
-    if isinstance(partition, Lines):
-        return f"{printable(partition.document.path)}, bytes {partition.start} to {partition.stop}"
-    if isinstance(partition, RowGroups):
-        return f"{printable(partition.document.path)}, row groups {partition.first} to {partition.stop}"
-    return partition.kind

@@ -120,12 +120,8 @@ def _holds_what_could_be_read(layout: Layout) -> bool:
 
 def place(partition: Partition) -> str:
     """Name a partition in a message."""
-    documents = documents_of(partition)
-    if isinstance(partition, Lines):
-        return f"{documents[0].path}, bytes {partition.start:,} to {partition.stop:,}"
-    if documents:
-        last = f" to {Path(documents[-1].path).name}" if len(documents) > 1 else ""
-        return f"{documents[0].path}{last}"
+    if documents_of(partition):
+        return changes.place_of(partition)
     members = {k: v for k, v in partition.to_json().items() if k not in ("kind", "estimate", "by_start")}
     times = {name: text_of_second(members[name] // SECOND) for name in ("start", "end") if name in members}
     described = ", ".join(f"{name} {value}" for name, value in (members | times).items())
