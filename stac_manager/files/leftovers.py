@@ -86,7 +86,7 @@ def copies_among(top: str, paths: Collection[str], stopped: threading.Event) -> 
     """Return which of the files below `top` hold byte for byte what others do, compressed beside them as `zstd` and
     `gzip -k` leave them. That costs less than to read them, and the name alone would lose what is only called so."""
     packed = [path for path in paths if path.endswith(PACKED_SUFFIXES)]
-    known = set(paths) if packed else packed
+    known = frozenset(paths if packed else ())
     pairs = [(path, path[: path.rfind(".")]) for path in packed]
     join = partial(os.path.join, top)
     return {path for path, plain in pairs if plain in known and unpacks_to(join(path), join(plain), stopped)}
