@@ -18,11 +18,11 @@ from stac_manager.network.bodies import RefusedBodyError
 from stac_manager.network.carrier import Carrier
 from stac_manager.network.connection import Connection
 from stac_manager.network.credentials import Credentials
-from stac_manager.network.discreet import silence
 from stac_manager.network.exchange import Reply, Wire
 from stac_manager.network.pool import Pool
+from stac_manager.network.redaction import redact
 from stac_manager.network.retrying import Fault, SearchEndsError, TooLargeError
-from stac_manager.network.secrets import Secrets, of_query, without
+from stac_manager.network.secrets import Secrets, of_query, redacted
 from stac_manager.network.unreached import PROXY_DENIED
 from stac_manager.options import Headers
 from stac_manager.stats import ApiStats
@@ -171,7 +171,7 @@ class Client:
                 raise self._refusal(request, place, reply, redirected=redirected)
             return await self._answer(place, reply, outline, full, of_source=request.url == str(self._source))
         except (Fault, DataProcessingError) as error:
-            silence(error, self.wire.credentials.hidden, f"{request.method} {shown(request.url)}: {messages.LEFT_OUT}")
+            redact(error, self.wire.credentials.hidden, f"{request.method} {shown(request.url)}: {messages.LEFT_OUT}")
             raise
 
     async def _answer(self, place: str, reply: Reply, outline: bool, full: int | None, *, of_source: bool) -> Answer:
@@ -235,6 +235,6 @@ async def _parsed(place: str, reply: Reply, outline: bool, secrets: tuple[Secret
     if not isinstance(document, dict):
         raise Fault(f"{place}: the answer is not a JSON object", "garbled", digest=hash(data))
     if errors := messages.errors_in(document):
-        said = without(secrets, errors, messages.LEFT_OUT)
+        said = redacted(secrets, errors, messages.LEFT_OUT)
         raise Fault(f"{place}: the server answered 200 with errors: {said}", "status", status=500)
     return Answer(reply.url, document, len(data), link=reply.link)

@@ -18,7 +18,7 @@ from stac_manager.api.requests import Request, as_query, limit_of, numbers_of, p
 from stac_manager.api.seen import marked
 from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.network.retrying import ATTEMPTS_BEFORE_SMALLER, TOO_LARGE, TooLargeError
-from stac_manager.network.secrets import without
+from stac_manager.network.secrets import redacted
 from stac_manager.urls import shown
 
 LOOKS = 2  # how often a page is asked for that is only looked at
@@ -137,7 +137,7 @@ async def fetch_page(
             tries = looks_at_one(client) if narrowed and limit == 1 else attempts
             answer = await client.send(request, attempts=tries, shrinkable=shrinkable, outline=outline, full=limit)
             page = page_of(answer, first)
-            page.doubt = page.doubt and without(client.wire.credentials.hidden, page.doubt)
+            page.doubt = page.doubt and redacted(client.wire.credentials.hidden, page.doubt)
             if page.following == request and not is_first:  # as the token of the last page goes no further (CMR)
                 page.following = None
             return page

@@ -33,8 +33,8 @@ from stac_manager.exceptions import DataProcessingError
 from stac_manager.generators import owned_context, owning
 from stac_manager.limiter import Limiter, limiter
 from stac_manager.network.connection import Connection
-from stac_manager.network.discreet import Discreet, silence
 from stac_manager.network.pool import Pool
+from stac_manager.network.redaction import RedactingFailures, redact
 from stac_manager.network.retrying import SearchEndsError
 from stac_manager.network.secrets import LEFT_OUT
 from stac_manager.parsing.text_items import TextItemReader
@@ -91,7 +91,7 @@ class Session:
 
     def discreet(self, failures: FailureCollector) -> FailureCollector:
         """Hand failures on without credentials, which the server may repeat in its items."""
-        return Discreet(failures, lambda: self.fetcher.client.wire.credentials.hidden, "the search")
+        return RedactingFailures(failures, lambda: self.fetcher.client.wire.credentials.hidden, "the search")
 
 
 @owned_context
@@ -106,7 +106,7 @@ async def opened(
         try:
             yield Session(level, fetcher, Planner(config, collection_id, fetcher))
         except (SearchEndsError, DataProcessingError) as error:
-            silence(error, client.wire.credentials.hidden, LEFT_OUT)
+            redact(error, client.wire.credentials.hidden, LEFT_OUT)
             stats.completeness.status, stats.completeness.problems = "incomplete", [str(error)]
             if isinstance(error, DataProcessingError):
                 raise

@@ -22,7 +22,7 @@ import click
 from stac_manager import __version__
 from stac_manager.command.completion import completion_command
 from stac_manager.command.ingest import ingest_command
-from stac_manager.command.options import discreet
+from stac_manager.command.options import redacted
 from stac_manager.command.plan import plan_command
 from stac_manager.command.verify import verify_command
 
@@ -82,7 +82,7 @@ def _run() -> int:
     except click.ClickException as error:
         said = StringIO()
         error.show(said)
-        say(discreet(said.getvalue().removesuffix("\n"), sys.argv[1:]))
+        say(redacted(said.getvalue().removesuffix("\n"), sys.argv[1:]))
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         return _interrupted(ended_by)
@@ -98,7 +98,7 @@ def _run() -> int:
         code = _code_of(error)
         if code is None:
             raise
-        say(f"Error: {discreet(str(error), sys.argv[1:])}")
+        say(f"Error: {redacted(str(error), sys.argv[1:])}")
         return code
 
 

@@ -26,7 +26,7 @@ _QUERY = re.compile(r"\?[\w.-]+=.*", re.DOTALL)
 """Where the scheme was forgotten; no glob."""
 
 
-def discreet(text: str, words: Iterable[str]) -> str:
+def redacted(text: str, words: Iterable[str]) -> str:
     """Return what is said of a command line without what the URLs among its words may hide, wherever they stand."""
     from stac_manager.urls import shown  # when there is something to tell
 

@@ -10,9 +10,9 @@ from itertools import islice
 from typing import Any, BinaryIO, Literal
 
 from stac_manager.context import FailureCollector
-from stac_manager.files.broken import DocumentFailures, HopelessError
 from stac_manager.files.compression import Unpacked
 from stac_manager.files.decoding import items_of_json, items_of_text
+from stac_manager.files.document_failures import DocumentFailures, HopelessError
 from stac_manager.files.file_source import FileSource
 from stac_manager.files.filtering.filters import EVERYTHING, Filters
 from stac_manager.files.formats import BOM, HEAD_BYTES, Document, Magic, magic, why_not_text

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from stac_manager.context import FailureCollector
-from stac_manager.files.broken import MOST_FAILURES, DocumentFailures, HopelessError
+from stac_manager.files.document_failures import MOST_FAILURES, DocumentFailures, HopelessError
 from stac_manager.files.formats import BOM, HEAD_BYTES, RECORD_SEPARATOR, Document, why_not_text
 from stac_manager.files.lines import (
     AROUND_VALUES,

@@ -24,7 +24,8 @@ from stac_manager.files.formats import (
     is_manifest,
 )
 from stac_manager.files.globbing import expand, identity, is_
-from stac_manager.files.leftovers import (
+from stac_manager.files.links import local_path
+from stac_manager.files.unread import (
     about_archives,
     about_copies,
     about_tables,
@@ -41,7 +42,6 @@ from stac_manager.files.leftovers import (
     url_meant,
     why_missing,
 )
-from stac_manager.files.links import local_path
 from stac_manager.parsing.items import is_catalog
 from stac_manager.words import many
 

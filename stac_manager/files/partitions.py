@@ -19,13 +19,13 @@ from stac_manager.events import PartitionDone
 from stac_manager.exceptions import DataProcessingError, printable
 from stac_manager.files.changes import place_of, why_changed
 from stac_manager.files.content import Borrowed
+from stac_manager.files.cutting import Share, cut, together
 from stac_manager.files.discovery import discover
 from stac_manager.files.file_source import reader_of
 from stac_manager.files.filtering.filters import filters_of
 from stac_manager.files.formats import Document, Format
 from stac_manager.files.opening import TOO_MANY_OPEN, open_file
 from stac_manager.files.reading import kept_by, read_documents
-from stac_manager.files.shares import Share, cut, together
 from stac_manager.generators import owning
 from stac_manager.parsing.texts import Texts
 from stac_manager.parsing.window import Window

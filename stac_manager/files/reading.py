@@ -79,7 +79,7 @@ async def read(
     if own.catalogs:
         stats.notes.append(passed_over(own.catalogs, own.first_catalog))
     pages = pages_left(own.pages.left, own.pages.without) if stats.items != config.max_items else []
-    timeless = filters.timeless.note(discreet=is_remote(source))  # a server may repeat credentials
+    timeless = filters.timeless.note(redacted=is_remote(source))  # a server may repeat credentials
     stats.notes += filter(None, (timeless, *pages))
 
 

@@ -35,7 +35,7 @@ from stac_manager.network.links import (
 from stac_manager.network.pool import Pool
 from stac_manager.network.quotas import quota, retry_after
 from stac_manager.network.retrying import Fault
-from stac_manager.network.secrets import without
+from stac_manager.network.secrets import redacted
 from stac_manager.network.unreached import explained
 from stac_manager.stats import ApiStats
 from stac_manager.urls import shown
@@ -140,7 +140,7 @@ class Wire:
         url, method, body, credentials = URL(request.url, encoded=True), request.method, request.body, self.credentials
         redirects, renewals = 0, Renewals(credentials)
         while redirects <= MAX_REDIRECTS:
-            place = f"{method} {without(credentials.hidden, shown(url), HIDDEN)[:LONGEST_PLACE]}"
+            place = f"{method} {redacted(credentials.hidden, shown(url), HIDDEN)[:LONGEST_PLACE]}"
             own, accepted = origin_of(url) == origin_of(self._source), credentials.accepted
             if credentials.secrets and not own:
                 place += " (without the headers, which are for the origin of the source only)"

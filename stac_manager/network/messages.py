@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from stac_manager.exceptions import DataProcessingError
-from stac_manager.network.secrets import Secrets, without
+from stac_manager.network.secrets import Secrets, redacted
 
 MAX_MESSAGE_BYTES = 65_536
 MAX_MESSAGE_CHARACTERS = 300
@@ -35,7 +35,7 @@ def of_error(status: int, data: bytes, secrets: Collection[Secrets]) -> str:
         words = str(status)
     if secrets and status in DENIED:
         return words
-    message = without(secrets, server_message(data), LEFT_OUT).replace(words, "").strip()
+    message = redacted(secrets, server_message(data), LEFT_OUT).replace(words, "").strip()
     return f"{words}: {message}" if message and message.lower() not in words.lower() else words
 
 

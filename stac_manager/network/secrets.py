@@ -89,7 +89,7 @@ class Secrets:
         return False
 
 
-def without(secrets: Iterable[Secrets], text: str, instead: str = LEFT_OUT) -> str:
+def redacted(secrets: Iterable[Secrets], text: str, instead: str = LEFT_OUT) -> str:
     """Return a text, no more of it than is looked at, or what stands in its place where it has credentials in it."""
     text = text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}..."
     return instead if any(each.are_in(text) for each in secrets) else text

@@ -17,7 +17,7 @@ from stac_manager.parsing.texts import TextItem, Texts
 READ = ("type", "stac_version", "id", "collection")
 """What makes an item and tells it from others."""
 TIMES = ("datetime", "updated")
-"""What marks are taken from: all that is read of `properties`, unless those are wanted as a whole."""
+"""What watermarks are taken from: all that is read of `properties`, unless those are wanted as a whole."""
 MOST_BYTES = 1_048_576
 """The parser keeps several times the largest text that it has met, so a larger one is not for it."""
 LEAST_BYTES = 2_048

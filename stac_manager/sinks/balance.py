@@ -79,9 +79,9 @@ def _between_values(path: str, edges: list[int]) -> list[int]:
     """
     if is_remote(path):
         return []
+    from stac_manager.files.cutting import between_values
     from stac_manager.files.file_source import reader_of
     from stac_manager.files.opening import open_file
-    from stac_manager.files.shares import between_values
 
     try:
         with open(open_file(path), "rb", buffering=0) as file:

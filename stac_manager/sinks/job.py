@@ -23,7 +23,7 @@ from stac_manager.protocols import Item
 from stac_manager.sinks.disk import Disk, disk_error
 from stac_manager.sinks.folder import Folder
 from stac_manager.sinks.layout import Layout
-from stac_manager.sinks.model import FAILURES_KEPT, Mark, PartRecord
+from stac_manager.sinks.model import FAILURES_KEPT, PartRecord, Watermark
 from stac_manager.sinks.ndjson import Part, part_of
 from stac_manager.sinks.sources import documents_of
 
@@ -167,12 +167,12 @@ class Worker:
         layout = self._job.layout
         reader = self._module.read(partition, context, texts_alone=layout.format != "geoparquet", pool=self._pool)
         temporary = layout.temporary / f"{partition.key}.{os.getpid()}.{os.urandom(4).hex()}"
-        marks = Marks()
+        watermarks = Watermarks()
         part = _open_part(layout, self._folder.disk, temporary, columns, reader.text_of)
         try:
             async with owning(reader.parts()) as parts:
                 async for items in parts:
-                    part.write(_first(marks.of(items), most_items, part.items))
+                    part.write(_first(watermarks.of(items), most_items, part.items))
                     if part.items == most_items:
                         break
             size = part.finish()
@@ -191,7 +191,7 @@ class Worker:
             report = replace(report, items=part.items, problem=None)
         record = PartRecord(
             partition.key, name, part.items, size if name else 0, report, tuple(failures[:FAILURES_KEPT]),
-            Mark(*marks.updated), Mark(*marks.datetime),
+            Watermark(*watermarks.updated), Watermark(*watermarks.datetime),
         )  # fmt: skip
         return Done(record, part.columns, part.arrow_bytes)
 
@@ -231,7 +231,7 @@ def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
         return thread.submit(asyncio.run, coroutine).result()
 
 
-class Marks:
+class Watermarks:
     """How far `updated` and `datetime` of the items reach; times with another offset than none do not count."""
 
     def __init__(self) -> None:

@@ -17,9 +17,9 @@ from stac_manager.exceptions import DataProcessingError
 from stac_manager.sinks.disk import Disk
 from stac_manager.sinks.folder import Folder
 from stac_manager.sinks.layout import Layout
-from stac_manager.sinks.model import Manifest, Mark, PartEntry, now
+from stac_manager.sinks.manifests import unfound
+from stac_manager.sinks.model import Manifest, PartEntry, Watermark, now
 from stac_manager.sinks.ndjson import part_of
-from stac_manager.sinks.summing import unfound
 from stac_manager.sinks.verifying import identities, lines
 
 _NUMBERED = re.compile(r"-(\d+)\.")
@@ -96,10 +96,10 @@ def _summed(folder: Folder, base: Manifest, found: Manifest, parts: Sequence[Par
     return folder.write_manifest(merged)
 
 
-def _both(first: Mark, first_items: int, second: Mark, second_items: int, items: int) -> Mark:
+def _both(first: Watermark, first_items: int, second: Watermark, second_items: int, items: int) -> Watermark:
     """All of the merged items have a time if all of either had it."""
     of_all = first.items == first_items and second.items == second_items
-    return Mark(items if of_all else 0, (first + second).latest)
+    return Watermark(items if of_all else 0, (first + second).latest)
 
 
 def _without(folder: Folder, part: PartEntry, replaced: set[bytes]) -> PartEntry:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeAlias, TypedDict, TypeVar, get_args
@@ -38,15 +37,15 @@ class PartEntry(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class Watermark:
     """How far a time of the items reaches, for a later run that takes only what is newer."""
 
     items: int = 0  # how many have this time, as RFC 3339 in UTC
     latest: str | None = None  # as the item has it
 
-    def __add__(self, other: Mark) -> Mark:
+    def __add__(self, other: Watermark) -> Watermark:
         latest = max(filter(None, (self.latest, other.latest)), default=None)
-        return Mark(self.items + other.items, latest)
+        return Watermark(self.items + other.items, latest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +58,8 @@ class PartRecord:
     bytes: Count  # of the part
     report: PartitionReport
     failures: tuple[Failure, ...] = ()  # what could not be delivered, the first `FAILURES_KEPT`
-    updated: Mark = Mark()  # how far these times of its items reach
-    datetime: Mark = Mark()
+    updated: Watermark = Watermark()  # how far these times of its items reach
+    datetime: Watermark = Watermark()
 
     @property
     def whole(self) -> bool:
@@ -132,8 +131,8 @@ class Manifest:
     failed: int
     failures: tuple[str, ...]
     parts: tuple[PartEntry, ...]
-    updated: Mark
-    datetime: Mark
+    updated: Watermark
+    datetime: Watermark
     finished: str
     files: str | None = None
     started: str | None = None
@@ -189,8 +188,3 @@ def check_version(document: object, where: str) -> None:
 def now() -> str:
     """The time, as plan and manifest have it."""
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def total(marks: Iterable[Mark]) -> Mark:
-    """Add marks up."""
-    return sum(marks, Mark())

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from stac_manager.plan import Documents, Partition, Plan
-from stac_manager.sinks.model import Manifest, Mark
+from stac_manager.sinks.model import Manifest, Watermark
 from stac_manager.sinks.sources import Stamp, documents_of, stamp_of
 from stac_manager.timestamps import interval, nanoseconds
 
@@ -41,11 +41,11 @@ def conditions(base: Manifest, options: Mapping[str, Any]) -> tuple[dict[str, An
     return (by_updated, by_datetime) if by_updated else (by_datetime, None)
 
 
-def _since(mark: Mark, base: Manifest) -> str | None:
+def _since(watermark: Watermark, base: Manifest) -> str | None:
     """Return the second of the latest item. Where that was in the future when it was read, nothing new is later."""
-    found = _SECOND.match(mark.latest or "")
+    found = _SECOND.match(watermark.latest or "")
     tomorrow = datetime.fromisoformat(base.finished) + timedelta(days=1)  # clocks differ
-    if found is None or mark.items != base.items or found[0] > tomorrow.strftime("%Y-%m-%dT%H:%M:%S"):
+    if found is None or watermark.items != base.items or found[0] > tomorrow.strftime("%Y-%m-%dT%H:%M:%S"):
         return None
     return f"{found[0]}Z"
 

@@ -16,11 +16,11 @@ from stac_manager.sinks.balance import balanced
 from stac_manager.sinks.disk import Disk
 from stac_manager.sinks.engine import Engine, Outcome, Shared, StartedAhead, in_process
 from stac_manager.sinks.folder import Folder, Header
+from stac_manager.sinks.manifests import difference, manifest_for
 from stac_manager.sinks.model import Manifest, PartRecord
 from stac_manager.sinks.ndjson import part_of
 from stac_manager.sinks.request import Request, plan_of_source
 from stac_manager.sinks.sources import check_apart, check_unchanged, place
-from stac_manager.sinks.summing import difference, manifest_for
 
 FAILURES_IN_A_ROW = 3
 """So many partitions may fail one after another, and as many as there are workers, before a run gives up."""

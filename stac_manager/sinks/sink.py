@@ -15,11 +15,11 @@ from stac_manager.sinks.engine import Engine, StartedAhead, in_process
 from stac_manager.sinks.folder import Folder
 from stac_manager.sinks.job import Variables, from_environment
 from stac_manager.sinks.layout import layout_of
+from stac_manager.sinks.manifests import check_same
 from stac_manager.sinks.model import Manifest
 from stac_manager.sinks.request import request_for
 from stac_manager.sinks.running import Progress, Run
 from stac_manager.sinks.sources import check_apart, digest_of_files, files_of, stamp_of
-from stac_manager.sinks.summing import check_same
 from stac_manager.sinks.verifying import require_arrow
 from stac_manager.urls import is_remote
 from stac_manager.words import many

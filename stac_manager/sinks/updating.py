@@ -15,13 +15,13 @@ from stac_manager.files.changes import path_of
 from stac_manager.plan import Document, Documents, Lines, Partition, Plan, RowGroups
 from stac_manager.sinks.folder import Folder
 from stac_manager.sinks.layout import MANIFEST, STATE, Layout
+from stac_manager.sinks.manifests import check_same
 from stac_manager.sinks.merging import merge
 from stac_manager.sinks.model import Manifest
 from stac_manager.sinks.newer import changed_partitions, conditions
 from stac_manager.sinks.request import options_of, plan_of_source
 from stac_manager.sinks.running import Run
 from stac_manager.sinks.sources import check_apart, files_of, stamp_of, why_changed
-from stac_manager.sinks.summing import check_same
 from stac_manager.words import many
 
 BY_DATETIME = (

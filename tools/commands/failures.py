@@ -84,8 +84,8 @@ def _in_words(error: Exception) -> str:
 
 def _fail(message: str, code: int) -> None:
     if "?" in message or "@" in message:  # as above
-        from stac_manager.command.options import discreet
+        from stac_manager.command.options import redacted
 
-        message = discreet(message, sys.argv[1:])
+        message = redacted(message, sys.argv[1:])
     click.echo(f"error: {plain(message)}", err=True)
     sys.exit(code)

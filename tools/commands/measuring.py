@@ -197,12 +197,12 @@ def _measure(request: Request, output: Path) -> None:
 
 def _as_typed(words: list[str]) -> str | None:
     """The command that runs, for whoever wants to run it again; of addresses what may be shown."""
-    from stac_manager.command.options import discreet
+    from stac_manager.command.options import redacted
 
     program, *others = words
     if Path(program).name != "benchmark_ingest.py":
         return None
-    shown = (discreet(word, [word]) if "://" in word else word for word in others)
+    shown = (redacted(word, [word]) if "://" in word else word for word in others)
     return shlex.join(["python", "tools/benchmark_ingest.py", *shown])
 
 

@@ -47,12 +47,12 @@ class Timeless:
             time = "without a time" if said is None else f"of {str(said)[:SHOWN_CHARACTERS]!r}"
             self.first = f"{str(item.get('id'))[:SHOWN_CHARACTERS]!r} {time}"
 
-    def note(self, *, discreet: bool) -> str | None:
-        """Which they are, in a sentence, `discreet` without what they say; None where there are none."""
+    def note(self, *, redacted: bool) -> str | None:
+        """Which they are, in a sentence, `redacted` without what they say; None where there are none."""
         if not self.count:
             return None
         left_out = without_a_time(self.count)
-        return left_out if discreet else f"{left_out}, the first: {printable(self.first)}"
+        return left_out if redacted else f"{left_out}, the first: {printable(self.first)}"
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from uuid import UUID
 
 import orjson
 
-from stac_manager.files.parquet.alike import once_if_alike
+from stac_manager.files.parquet.constant import once_if_constant
 from stac_manager.files.parquet.geoparquet import BBOX_EDGES
-from stac_manager.files.parquet.objects import Array, Convert, Member, as_object, fields, is_variant, of_valid, validity
+from stac_manager.files.parquet.rows import Array, Convert, Member, as_object, fields, is_variant, of_valid, validity
 from stac_manager.files.parquet.times import FRACTIONS, rfc3339, usual_dates
 from stac_manager.protocols import Item
 
@@ -49,7 +49,7 @@ class Converters:
 
         keep_null = not in_assets and (types.is_null(field.type) or field.name in nullable_names)
         convert = self.converter(field.type, _OBJECT if in_assets else field.name)
-        return Member(field.name, once_if_alike(convert, self.problems), keep_null, is_json(field.type, field.name))
+        return Member(field.name, once_if_constant(convert, self.problems), keep_null, is_json(field.type, field.name))
 
     def converter(self, data_type: Any, name: str) -> Convert:
         """Compile the conversion of a column; `name` tells JSON from other text, and a bbox from other objects.

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from stac_manager.files.parquet.columns import SHOWN_CHARACTERS, lists, nullable
-from stac_manager.files.parquet.objects import Array, Convert, of_valid
+from stac_manager.files.parquet.rows import Array, Convert, of_valid
 from stac_manager.protocols import Item
 
 GEOMETRY_TYPES = {

@@ -16,15 +16,15 @@ from itertools import accumulate, repeat
 from typing import Any, BinaryIO
 
 from stac_manager.files.filtering.filters import EVERYTHING, Filters
-from stac_manager.files.parquet.alike import once_if_alike
 from stac_manager.files.parquet.arrow import imported, naming_damage, release_unused, schema_of
 from stac_manager.files.parquet.columns import Converters, after, is_json, nullable
+from stac_manager.files.parquet.constant import once_if_constant
 from stac_manager.files.parquet.footers import Footer, large_footer
 from stac_manager.files.parquet.geometries import NATIVE_TYPES, SERIALIZED, geojson, native_form, native_geometries
 from stac_manager.files.parquet.geoparquet import ITEM_COLUMNS, Layout, layout_of
-from stac_manager.files.parquet.objects import Array, Convert, Member, fields, is_variant, objects
 from stac_manager.files.parquet.pushdown import may_match
 from stac_manager.files.parquet.row_groups import BadRow, check_rows, decoded, rows_of_groups, runs
+from stac_manager.files.parquet.rows import Array, Convert, Member, fields, is_variant, objects
 from stac_manager.protocols import Item
 
 READ_BUFFER_BYTES = 16_384
@@ -197,7 +197,7 @@ class _Rows:
         flat_assets, json = name == "assets" and not self._nested, is_json(field.type, name)
         if flat_assets:
             convert = _empty_for_null(convert, always=json)
-        convert = once_if_alike(convert, self._converters.problems)
+        convert = once_if_constant(convert, self._converters.problems)
         return Member(name, convert, name == "geometry" or flat_assets, json)
 
 

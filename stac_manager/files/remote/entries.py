@@ -13,7 +13,12 @@ from stac_manager.config import IngestConfig
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
 from stac_manager.files.entry_points import PEEK_BYTES
 from stac_manager.files.formats import ENTRY_FILES, format_of_name, is_archive
-from stac_manager.files.leftovers import (
+from stac_manager.files.remote.addresses import STORES, in_folder, is_data, name_of, scheme_of
+from stac_manager.files.remote.catalogs import Link, is_file_of_items, is_page
+from stac_manager.files.remote.faults import ABSENT, RemoteError
+from stac_manager.files.remote.fetched import Listed
+from stac_manager.files.remote.transport import Transport
+from stac_manager.files.unread import (
     DELTA,
     HUDI,
     about_archives,
@@ -21,11 +26,6 @@ from stac_manager.files.leftovers import (
     read_although_table,
     table_in,
 )
-from stac_manager.files.remote.addresses import STORES, in_folder, is_data, name_of, scheme_of
-from stac_manager.files.remote.catalogs import Link, is_file_of_items, is_page
-from stac_manager.files.remote.faults import ABSENT, RemoteError
-from stac_manager.files.remote.fetched import Listed
-from stac_manager.files.remote.transport import Transport
 from stac_manager.run import owned_tasks
 from stac_manager.urls import shown
 

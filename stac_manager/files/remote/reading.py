@@ -31,7 +31,7 @@ from stac_manager.files.remote.transport import Transport
 from stac_manager.files.remote.walk import Walk
 from stac_manager.files.turns import TURN_SECONDS, collection_of_path
 from stac_manager.generators import owning
-from stac_manager.network.discreet import Discreet
+from stac_manager.network.redaction import RedactingFailures
 from stac_manager.parsing.window import Window
 from stac_manager.plan import Document as PlannedDocument
 from stac_manager.protocols import Item
@@ -63,7 +63,7 @@ async def read(
     config = at_its_place(config)
     transport = Transport(config, stats)
     try:
-        failures = Discreet(failures, lambda: transport.secrets, shown(config.source))
+        failures = RedactingFailures(failures, lambda: transport.secrets, shown(config.source))
         reader = _Reader(config, filters, transport, failures, stats, planned or Planned(()))
         async with owning(reader.parts_behind(links) if share is None else reader.parts_of_share(*share)) as parts:
             async for part in parts:

@@ -18,7 +18,7 @@ from stac_manager.limiter import Ended, Outcome, limiter
 from stac_manager.network.carrier import Carrier
 from stac_manager.network.connection import Connection
 from stac_manager.network.retrying import Tries
-from stac_manager.network.secrets import Secrets, without
+from stac_manager.network.secrets import Secrets, redacted
 from stac_manager.stats import ApiStats, FileStats
 from stac_manager.urls import shown
 
@@ -119,7 +119,7 @@ class Transport:
         tries, place = self._carrier.tries(), f"GET {shown(url)}"
         try:
             result = await self._carrier.carry(
-                lambda: self._observed(send), tries, lambda fault: without(self.secrets, f"{place}: {fault}")
+                lambda: self._observed(send), tries, lambda fault: redacted(self.secrets, f"{place}: {fault}")
             )
         except RemoteError as error:
             self._lost = self._lost + 1 if error.passing else 0

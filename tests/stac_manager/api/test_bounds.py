@@ -24,12 +24,12 @@ from stac_manager.api.page_sizes import PAGES_BEFORE_GROWING, PageSize
 from stac_manager.api.requests import Request, limit_of
 from stac_manager.network import bodies, decoding
 from stac_manager.network.credentials import Credentials
-from stac_manager.network.discreet import silence
 from stac_manager.network.links import refuse_foreign
 from stac_manager.network.messages import LEFT_OUT, of_error, server_message
 from stac_manager.network.private import GuardedResolver, PrivateAddressError, is_private
+from stac_manager.network.redaction import redact
 from stac_manager.network.retrying import Decision, Fault, Tries, decide
-from stac_manager.network.secrets import LONGEST_TEXT, Secrets, without
+from stac_manager.network.secrets import LONGEST_TEXT, Secrets, redacted
 
 TOKEN = "s3cret/Token+value=="
 SECRETS = Secrets({"Authorization": f"Bearer {TOKEN}", "X-Key": "k3y-0000-1111-2222"})
@@ -74,9 +74,9 @@ def test_no_message_repeats_credentials(said: str, status: int) -> None:
 
 @pytest.mark.parametrize("words", ["x" * 1_000_000, "x" * 1_000_000 + TOKEN])
 def test_no_more_of_a_text_is_looked_at_and_shown_than_some_thousand_characters(words: str) -> None:
-    assert without([SECRETS], words) == "x" * LONGEST_TEXT + "..."
+    assert redacted([SECRETS], words) == "x" * LONGEST_TEXT + "..."
     error = DataProcessingError(words)
-    silence(error, [SECRETS], "left out")
+    redact(error, [SECRETS], "left out")
     assert str(error) == "x" * LONGEST_TEXT + "..."
 
 

@@ -14,7 +14,7 @@ import pytest
 from support import fetch, ids, make_item
 
 from stac_manager import DataProcessingError, IngestModule, WorkflowContext
-from stac_manager.files import broken, decoding
+from stac_manager.files import decoding, document_failures
 
 CONCURRENCY = (1, 3, 50, "auto")
 
@@ -163,7 +163,7 @@ async def test_a_file_of_failures_is_given_up(
     text: str, before: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An item in time lets it be read on."""
-    for module in broken, decoding:
+    for module in document_failures, decoding:
         monkeypatch.setattr(module, "MOST_FAILURES", 30)
     item = json.dumps(make_item("a")) + text[-1]
     read = text * 9 + item + text * before
@@ -177,7 +177,7 @@ async def test_a_file_of_failures_is_given_up(
 
 
 def test_a_table_of_failures_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broken, "MOST_FAILURES", 30)
+    monkeypatch.setattr(document_failures, "MOST_FAILURES", 30)
     good, bad = make_item("a"), make_item("a") | {"id": None}
     rows = [*[bad] * 29, good, *[bad] * 30, good, *[bad] * 1_000]
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "x.parquet")

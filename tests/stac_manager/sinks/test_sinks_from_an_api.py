@@ -28,7 +28,7 @@ from stac_manager.parsing.text_items import TextItemReader
 from stac_manager.parsing.texts import TextItem
 from stac_manager.protocols import Item
 from stac_manager.sinks import Sink, write
-from stac_manager.sinks.model import Mark
+from stac_manager.sinks.model import Watermark
 from stac_manager.sinks.newer import conditions
 from stac_manager.sinks.running import Progress
 from stac_manager.sinks.verifying import verify
@@ -171,7 +171,7 @@ def test_an_update_takes_what_is_newer_and_merges_it(format: str, items: Path, t
 
 def test_a_time_in_the_future_does_not_tell_what_is_newer(items: Path, tmp_path: Path) -> None:
     """One item of the year 2999 would let every later update find nothing, and say that all is well."""
-    base, future = write(Sink({"source": items}, tmp_path / "out")), Mark(ITEMS, "2999-01-01T00:00:00Z")
+    base, future = write(Sink({"source": items}, tmp_path / "out")), Watermark(ITEMS, "2999-01-01T00:00:00Z")
     by_updated, by_datetime = conditions(base, {})
     assert by_updated is not None
     assert by_datetime == {"datetime": "2024-03-04T00:00:00Z/.."}

@@ -12,7 +12,7 @@ from stac_manager.exceptions import ConfigurationError, printable
 from stac_manager.next_pages import Named, pages_left
 from stac_manager.plan import Plan
 from stac_manager.sinks.folder import Header
-from stac_manager.sinks.model import Manifest, PartEntry, PartRecord, now, total
+from stac_manager.sinks.model import Manifest, PartEntry, PartRecord, Watermark, now
 from stac_manager.sinks.request import Request
 from stac_manager.sinks.sources import digest_of_files, documents_of
 from stac_manager.words import many, passed_over, without_a_time
@@ -61,8 +61,8 @@ def manifest_for(request: Request, plan: Plan, records: Sequence[PartRecord], st
         failed=sum(max(record.report.failed, len(record.failures)) for record in records),
         failures=tuple(failures[:1_000]),
         parts=parts,
-        updated=total(record.updated for record in records),
-        datetime=total(record.datetime for record in records),
+        updated=sum((record.updated for record in records), Watermark()),
+        datetime=sum((record.datetime for record in records), Watermark()),
         files=digest_of_files(plan) if request.layout.file else None,
         finished=now(),
         started=started,

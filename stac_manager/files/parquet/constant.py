@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable
 from itertools import repeat
 from typing import Any
 
-from stac_manager.files.parquet.objects import Array, Convert
+from stac_manager.files.parquet.rows import Array, Convert
 
 
-def once_if_alike(convert: Convert, problems: list[str]) -> Convert:
+def once_if_constant(convert: Convert, problems: list[str]) -> Convert:
     """Make a conversion that looks first whether one value is all there is.
 
     Args:
@@ -20,7 +20,7 @@ def once_if_alike(convert: Convert, problems: list[str]) -> Convert:
     """
 
     def converted(array: Array) -> Iterable[Any]:
-        if _are_alike(array):
+        if _is_constant(array):
             before = len(problems)
             (value,) = convert(array.slice(0, 1))
             if len(problems) == before:
@@ -31,7 +31,7 @@ def once_if_alike(convert: Convert, problems: list[str]) -> Convert:
     return converted
 
 
-def _are_alike(array: Array) -> bool:
+def _is_constant(array: Array) -> bool:
     last = len(array) - 1
     return last > 0 and not array.null_count and array.slice(1).equals(array.slice(0, last))
 
