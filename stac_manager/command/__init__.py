@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from io import StringIO, TextIOWrapper
 from time import sleep
@@ -22,7 +21,7 @@ import click
 from stac_manager import __version__
 from stac_manager.command.completion import completion_command
 from stac_manager.command.ingest import ingest_command
-from stac_manager.command.options import redacted
+from stac_manager.command.options import redacted, say
 from stac_manager.command.plan import plan_command
 from stac_manager.command.verify import verify_command
 
@@ -95,11 +94,10 @@ def _run() -> int:
     except Exception as error:
         if isinstance(error.__cause__, KeyboardInterrupt):  # while a class was made: Python 3.11 wraps what comes there
             return _interrupted(ended_by)
-        code = _code_of(error)
-        if code is None:
+        if (ending := _end_of(error)) is None:
             raise
-        say(f"Error: {redacted(str(error), sys.argv[1:])}")
-        return code
+        say(f"Error: {redacted(ending[1], sys.argv[1:])}")
+        return ending[0]
 
 
 def _heed_again(others: Callable[[Lost], object], lost: Lost) -> None:
@@ -141,16 +139,14 @@ def _make_streams_usable() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _code_of(error: Exception) -> int | None:
-    """Return the exit code for an error that the user can do something about, None for a fault of ours."""
+def _end_of(error: Exception) -> tuple[int, str] | None:
+    """Return exit code and words for an error that the user can do something about, None for a fault of ours."""
     from stac_manager.exceptions import ConfigurationError, StacManagerError
 
-    if isinstance(error, ConfigurationError):
-        return 2
-    return 1 if isinstance(error, StacManagerError) else None
-
-
-def say(text: str) -> None:
-    """Tell the user something beside the output, where somebody listens."""
-    with suppress(OSError):
-        click.echo(text, err=True)
+    if isinstance(error, MemoryError):
+        return 1, "out of memory: allow more (ulimit -v), or use fewer workers"
+    if isinstance(error, RuntimeError) and str(error) == "can't start new thread":
+        return 1, "no thread can be started: allow more processes (ulimit -u, the pids limit of a container)"
+    if isinstance(error, StacManagerError):
+        return 2 if isinstance(error, ConfigurationError) else 1, str(error)
+    return None

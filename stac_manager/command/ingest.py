@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from stac_manager.command.options import MOST_WORKERS, Grouped, Place, Whole, source_options
+from stac_manager.command.options import MOST_WORKERS, Grouped, Place, Whole, say, source_options
 
 if TYPE_CHECKING:
     from stac_manager.options import IngestOptions
@@ -86,13 +86,13 @@ def ingest_command(
             )  # fmt: skip
             manifest = write(sink, engine=engine)
     for failure in manifest.failures[:FAILURES_SHOWN]:
-        click.echo(f"not delivered: {failure}", err=True)
+        say(f"not delivered: {failure}")
     if manifest.failed > FAILURES_SHOWN:
-        click.echo(f"and {manifest.failed - FAILURES_SHOWN:,} more; they are in the manifest", err=True)
+        say(f"and {manifest.failed - FAILURES_SHOWN:,} more; they are in the manifest")
     if not quiet:
         for line in (*manifest.notes, *manifest.problems):
-            click.echo(f"note: {line}", err=True)
-        click.echo(f"{manifest.summary}{bar.took()}", err=True)
+            say(f"note: {line}")
+        say(f"{manifest.summary}{bar.took()}")
     return 1 if manifest.failed or manifest.status == "incomplete" else 0
 
 

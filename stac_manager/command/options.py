@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -41,6 +42,12 @@ def redacted(text: str, words: Iterable[str]) -> str:
         for written in (repr(rest)[1:-1], rest):
             text = text.replace(written, seen)
     return text
+
+
+def say(text: str) -> None:
+    """Tell the user something beside the output, where somebody listens: nothing fails because nobody does."""
+    with suppress(OSError):
+        click.echo(text, err=True)
 
 
 class Level(ParamType):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from contextlib import suppress
 from time import monotonic
 from typing import Self
 
@@ -31,14 +32,13 @@ class Bar:
         self._new = progress.items - progress.items_before
         if self._shown:
             text = line(progress, monotonic() - self._started)
-            sys.stderr.write(f"\r\x1b[K{text[: shutil.get_terminal_size().columns - 1]}")
-            sys.stderr.flush()
+            _write(f"\r\x1b[K{text[: shutil.get_terminal_size().columns - 1]}")
 
     def say(self, text: str) -> None:
         """Write a line that stays."""
         if not self._quiet:
             self._clear()
-            sys.stderr.write(f"{text}\n")
+            _write(f"{text}\n")
 
     def took(self) -> str:
         """Say how long it took, of what this run has done."""
@@ -49,8 +49,13 @@ class Bar:
 
     def _clear(self) -> None:
         if self._shown:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+            _write("\r\x1b[K")
+
+
+def _write(text: str) -> None:
+    with suppress(OSError):  # the terminal is gone, and the run goes on where that hangs it up
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def line(progress: Progress, seconds: float) -> str:

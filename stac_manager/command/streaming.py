@@ -7,8 +7,7 @@ import select
 import sys
 from typing import Any
 
-import click
-
+from stac_manager.command.options import say
 from stac_manager.context import WorkflowContext
 from stac_manager.generators import owning
 from stac_manager.ingest import IngestModule
@@ -28,7 +27,7 @@ def stream(config: dict[str, Any], variables: Variables) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     finally:
         for failure in context.failure_collector.get_all():
-            click.echo(f"not delivered: {failure}", err=True)
+            say(f"not delivered: {failure}")
     return 1 if len(context.failure_collector) else 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from stac_manager.command.options import Place
+from stac_manager.command.options import Place, say
 
 
 @click.command("verify", short_help="Recount the items at DEST.")
@@ -17,9 +17,9 @@ def verify_command(dest: str, unique: bool) -> int:
 
     found = verify(dest, unique=unique)
     for problem in found.problems:
-        click.echo(f"wrong: {problem}", err=True)
+        say(f"wrong: {problem}")
     if found.damaged:
-        click.echo("to repair: delete what is named above and run ingest again with the same options", err=True)
+        say("to repair: delete what is named above and run ingest again with the same options")
     end = "not as the manifest says" if found.problems else "as the manifest says"
     click.echo(f"{many(found.items, 'item')} in {many(found.parts, 'part')}: {end}")
     return 1 if found.problems else 0

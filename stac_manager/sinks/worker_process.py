@@ -65,7 +65,8 @@ class WorkerProcess:
         self.pipe.close()
         self._process.kill()
         self._process.join()
-        self._process.close()
+        with suppress(ValueError):  # its end is unknown if whoever started us has left SIGCHLD ignored
+            self._process.close()
 
 
 @contextmanager

@@ -10,11 +10,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from support import make_items
 
-from stac_manager.command import main
+from stac_manager.command import cli, main
 from stac_manager.command.progress import Bar, duration, line
 from stac_manager.sinks.layout import layout_of
 from stac_manager.sinks.running import Progress
@@ -116,6 +117,48 @@ def test_a_reader_that_has_had_enough_is_no_failure(source: Path) -> None:
     done = subprocess.run([*PROGRAM, "plan", str(source)], stdout=writer, stderr=subprocess.PIPE, check=False)
     os.close(writer)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(("damage", "arguments", "code"), [
+    ("", "ingest {source} {dest} --restart", 0),
+    ("{", "ingest {source} {dest} --restart", 1),
+    ("{", "ingest {source} -", 1),
+    ("", "verify {dest}", 1),
+])  # fmt: skip
+def test_nobody_to_tell_changes_no_exit_code(
+    run: Run, damage: str, arguments: str, code: int, source: Path, tmp_path: Path
+) -> None:
+    dest = tmp_path / "out.ndjson"
+    assert run("ingest", source, dest).returncode == 0
+    dest.write_text(dest.read_text() + "x")
+    source.write_text(source.read_text() + damage)
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [*PROGRAM, *arguments.format(source=source, dest=dest).split()]
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=writer, check=False)
+    os.close(writer)
+    assert done.returncode == code
+
+
+@pytest.mark.parametrize(
+    ("error", "said"), [(MemoryError(), "out of memory"), (RuntimeError("can't start new thread"), "no thread can be")]
+)
+def test_what_the_machine_does_not_allow_is_said_in_a_line(
+    run: Run, error: Exception, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "main", Mock(side_effect=error))
+    done = run("plan", "x")
+    assert (done.returncode, done.stderr.count("\n"), said in done.stderr) == (1, 1, True)
+
+
+def test_workers_end_where_it_is_ignored_that_they_do(source: Path, tmp_path: Path) -> None:
+    """As some supervisors leave it to what they start."""
+    done = subprocess.run(
+        [*PROGRAM, "ingest", source, tmp_path / "out", "--workers", "2", "--partition-items", "10"],
+        preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN) and None,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
 
 
 def test_plan_shows_the_partitions(run: Run, source: Path) -> None:
