@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from io import RawIOBase
 from itertools import chain, pairwise
-from typing import BinaryIO, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 from stac_manager.files import formats
 from stac_manager.files.compression import Unpacked
@@ -80,29 +81,19 @@ def cut(
     if kind is None and why_not_text(head) is None and has_lines(window, document):
         return cut_at_lines(planned, size, bytes_a_line(window), partition_items, read)
     if kind is not None:
-        packed = _Packed(window.view[: window.end])
+        packed = _InPieces(window.view[: window.end])
         with closing(Window(Unpacked(packed, kind))) as inner:
             if inner.more():  # else it is damaged, or empty
-                size = max(size * inner.end // packed.passed, size)
+                size = max(size * inner.end // packed.tell(), size)
                 return planned, size // bytes_a_line(inner) or 1 if document.format == "ndjson" else items_in(size)
     return planned, items_in(size)
 
 
-class _Packed:
-    """The beginning of a compressed file, which counts what was taken of it."""
+class _InPieces(io.BytesIO):
+    """The beginning of a compressed file, of which little is taken at once: `tell` says how much gave what came."""
 
-    def __init__(self, data: memoryview) -> None:
-        self._data = data
-        self.passed = 0
-
-    def readinto(self, target: memoryview) -> int:
-        piece = self._data[self.passed : self.passed + min(len(target), PIECE_BYTES)]
-        target[: len(piece)] = piece
-        self.passed += len(piece)
-        return len(piece)
-
-    def close(self) -> None:
-        self._data.release()
+    def readinto(self, target: Any) -> int:
+        return super().readinto(memoryview(target)[:PIECE_BYTES])
 
 
 def cut_at_lines(

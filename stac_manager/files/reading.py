@@ -164,16 +164,13 @@ def _behind_first_parquet(documents: Iterable[Document]) -> Iterator[str]:
 async def _wait_for_files(document: Document, waited: float) -> float:
     """Wait until others may have closed files, longer each time, and return the seconds of waiting so far."""
     if waited >= NO_FILES_SECONDS:
-        raise _no_files(document)
+        raise DataProcessingError(
+            f"{document.path}: cannot be opened: too many files are open; raise the limit (ulimit -n) or lower "
+            "concurrency"
+        )
     seconds = max(NO_FILES_FIRST_SECONDS, waited)
     await asyncio.sleep(seconds)
     return waited + seconds
-
-
-def _no_files(document: Document) -> DataProcessingError:
-    return DataProcessingError(
-        f"{document.path}: cannot be opened: too many files are open; raise the limit (ulimit -n) or lower concurrency"
-    )
 
 
 async def _next_batch(
