@@ -12,6 +12,7 @@ import shutil
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from hashlib import blake2b, file_digest
 from pathlib import Path
 from time import sleep
 from typing import BinaryIO
@@ -27,6 +28,8 @@ NO_SUCH_SYNC = (errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.ENOTSUP)
 """Answers of file systems that cannot sync a folder, such as SMB and some in user space (FUSE)."""
 MOST_BUFFERS = 512
 """Buffers of one `writev`; IOV_MAX is 1,024 on Linux and 16 at least elsewhere."""
+FOOTER_END_BYTES = 8
+"""Parquet ends with the length of its footer and `PAR1`, of 4 bytes each."""
 TAIL_BYTES = 4_096
 """So much is read at a time from the end of a journal."""
 
@@ -122,6 +125,20 @@ class Disk:
             self.write(file, [content])
             self.sync(file)
         self.rename(temporary, path)
+
+
+def digest_of_footer(path: Path) -> str:
+    """Return a digest of the end of a Parquet file (columns, places, statistics), of which it has no checksum itself.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    with open(path, "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - FOOTER_END_BYTES, 0))
+        length = int.from_bytes(file.read(4), "little")
+        file.seek(max(size - FOOTER_END_BYTES - length, 0))
+        return file_digest(file, partial(blake2b, digest_size=16)).hexdigest()  # a wrong length may be the whole file
 
 
 def _whole_lines(file: BinaryIO) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import orjson
 
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
 from stac_manager.plan import DIGEST_BYTES, Plan, Rule, partition_of
-from stac_manager.sinks.disk import Disk
+from stac_manager.sinks.disk import Disk, digest_of_footer
 from stac_manager.sinks.layout import MANIFEST, Layout
 from stac_manager.sinks.lock import locked
 from stac_manager.sinks.model import (
@@ -252,6 +252,9 @@ class Folder:
         """
         if (gone := self.changed_part(manifest)) is not None:
             raise DataProcessingError(f"{gone}: was removed or changed during the run; run it again to resume")
+        if manifest.format == "geoparquet":
+            parts = [PartEntry(**{**part, "footer": digest_of_footer(self.path_of(part))}) for part in manifest.parts]
+            manifest = replace(manifest, parts=tuple(parts))
         content = orjson.dumps(manifest.to_json(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
         self.disk.replace_content(self.layout.manifest, content, self.layout.temporary / MANIFEST)
         return manifest
@@ -278,6 +281,10 @@ class Folder:
         """Return the first part that is not there, or not as long as the manifest says; None if all are."""
         paths = ((self.path_of(part), part["bytes"]) for part in manifest.parts)
         return next((path for path, size in paths if not path.is_file() or path.stat().st_size != size), None)
+
+    def has_another_footer(self, part: PartEntry) -> bool:
+        """Tell whether a part of Parquet ends otherwise than it was written."""
+        return "footer" in part and part["footer"] != digest_of_footer(self.path_of(part))
 
 
 def _digest(content: bytes) -> str:

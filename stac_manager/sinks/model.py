@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, TypeAlias, TypedDict, TypeVar, get_args
+from typing import Annotated, Any, Literal, NotRequired, TypeAlias, TypedDict, TypeVar, get_args
 
 import msgspec
 
@@ -29,11 +29,12 @@ Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class PartEntry(TypedDict):
-    """A part in the manifest: its name, items and bytes."""
+    """A part in the manifest: its name, items and bytes; of Parquet, a digest of its footer."""
 
     file: FileName
     items: Count
     bytes: Count
+    footer: NotRequired[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,8 +68,8 @@ def update(run: Run) -> Manifest:
 
 
 def _check_there(folder: Folder, base: Manifest) -> None:
-    """Refuse to go on without a part, for which the next manifest would vouch, unless an update that was interrupted
-    has begun to replace them."""
+    """Refuse to go on without a part, or with another footer, for which the next manifest would vouch, unless an update
+    that was interrupted has begun to replace them."""
     if folder.is_merging():
         return
     if (changed := folder.changed_part(base)) is not None:
@@ -77,6 +77,9 @@ def _check_there(folder: Folder, base: Manifest) -> None:
             f"{changed}: is not there as the manifest says; run ingest without --update to have it again, or start "
             "over with --restart"
         )
+    if (part := next(filter(folder.has_another_footer, base.parts), None)) is not None:
+        why = "its footer is not the one that was written"
+        raise DataProcessingError(f"{folder.path_of(part)}: is damaged ({why}); start over with --restart")
 
 
 def _collected(run: Run) -> tuple[Run, Plan | None]:

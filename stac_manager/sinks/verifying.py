@@ -35,8 +35,8 @@ class Verified:
 def verify(dest: str | Path, *, unique: bool = False) -> Verified:
     """Read all parts, with the checksums that zstd and Parquet have of their content, and count their items.
 
-    What was edited in NDJSON that is not compressed, or in a footer of Parquet, and is as long as before, may not be
-    noticed.
+    The footer of Parquet is compared with its digest in the manifest. What was edited in NDJSON that is not compressed
+    and is as long as before is not noticed.
 
     Raises:
         DataProcessingError: If there is no manifest, or it cannot be read: no run has ended here.
@@ -61,6 +61,8 @@ def verify(dest: str | Path, *, unique: bool = False) -> Verified:
         path = folder.path_of(part)
         try:
             size, count = path.stat().st_size, 0
+            if folder.has_another_footer(part):
+                raise ValueError("its footer is not the one that was written")
             for identity in identities(path, manifest.format):
                 count += 1
                 if seen is not None:
