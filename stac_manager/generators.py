@@ -22,6 +22,15 @@ Hook: TypeAlias = Callable[[AsyncGenerator[Any, Any]], None]
 _left: WeakKeyDictionary[asyncio.AbstractEventLoop, set[AsyncGenerator[Any, None]]] = WeakKeyDictionary()
 
 
+def loop_runs() -> bool:
+    """Tell whether an event loop of asyncio runs in this thread."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
 class Owned(Generic[T]):
     """An async generator of which the event loop does not know.
 
@@ -81,12 +90,10 @@ class Stream(AsyncGenerator[T, None]):
         if self._begun:
             return self._generator.__anext__()
         self._begun = True
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:  # begun outside of the loop that runs it: no loop will know of it
+        if not loop_runs():  # begun outside of the loop that runs it: no loop will know of it
             return self._generator.__anext__()
         first = sys.get_asyncgen_hooks().firstiter
-        return _begin(self._generator, first, _close_later(loop, first))
+        return _begin(self._generator, first, _close_later(asyncio.get_running_loop(), first))
 
     def asend(self, value: None) -> Coroutine[Any, Any, T]:
         """Take the next value: what is sent means nothing."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import cached_property, partial
 from time import perf_counter
@@ -13,7 +14,7 @@ from stac_manager.config import IngestConfig
 from stac_manager.context import WorkflowContext
 from stac_manager.exceptions import ConfigurationError
 from stac_manager.garbage import OlderCollectionsDeferred
-from stac_manager.generators import Stream, owning
+from stac_manager.generators import Stream, loop_runs, owning
 from stac_manager.network.pool import Pool
 from stac_manager.options import IngestOptions
 from stac_manager.parsing.texts import Texts
@@ -112,19 +113,14 @@ class IngestModule:
             ConfigurationError: As `fetch`; also when called while an event loop runs in this thread.
             DataProcessingError: As `fetch`.
         """
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            pass
-        else:
+        if loop_runs():
             raise ConfigurationError("iter_items() cannot run inside an event loop; use: async for item in fetch()")
-        with asyncio.Runner() as runner:
-            parts = self._parts(context)
-            try:
-                while (part := runner.run(anext(parts, None))) is not None:
-                    yield from part
-            finally:
-                runner.run(parts.aclose())
+        runner, parts = asyncio.Runner(), self._parts(context)
+        try:
+            while (part := runner.run(anext(parts, None))) is not None:
+                yield from part
+        finally:
+            _end(runner, parts)
 
     def to_arrow(self, context: WorkflowContext | None = None) -> pyarrow.Table:
         """Return what `fetch` yields as one Arrow table (extra `geoparquet`). Works in a notebook as well.
@@ -164,6 +160,7 @@ class IngestModule:
             ConfigurationError: If the source does not exist or holds no documents.
             DataProcessingError: If the server refuses or cannot be reached.
         """
+        _need_asyncio()
         collection_id = self._collection_id(context)
         if self.config.mode == "file":
             from stac_manager.files import partitions as files
@@ -236,6 +233,7 @@ class IngestModule:
 
         `texts` keeps the text of the latest item, where all of it is wanted.
         """
+        _need_asyncio()
         collection_id = self._collection_id(context)
         failed_before = len(context.failure_collector)
         parts: Parts
@@ -267,6 +265,25 @@ class IngestModule:
             stats.failures = len(context.failure_collector) - failed_before
             stats.seconds = perf_counter() - started
             told.tell_what_is_new()
+
+
+def _need_asyncio() -> None:
+    if not loop_runs():
+        raise ConfigurationError("this needs a loop of asyncio; with trio, use iter_items() in a thread")
+
+
+def _end(runner: asyncio.Runner, parts: Parts) -> None:
+    """Close the parts and their loop; by another thread where a loop runs that has dropped them, as a server's does."""
+
+    def end() -> None:
+        with runner:
+            runner.run(parts.aclose())
+
+    if loop_runs():
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(end).result()
+    else:
+        end()
 
 
 class FileIngest(IngestModule):

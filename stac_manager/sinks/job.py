@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 
 from stac_manager.context import WorkflowContext
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
-from stac_manager.generators import owning
+from stac_manager.generators import loop_runs, owning
 from stac_manager.ingest import IngestModule
 from stac_manager.network.pool import Pool
 from stac_manager.options import IngestOptions
@@ -220,15 +220,13 @@ def _first(items: Iterable[Item], most: int | None, before: int) -> Iterable[Ite
 
 def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end, also where an event loop runs in this thread already (a notebook)."""
+    if loop_runs():
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, coroutine).result()
     try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        try:
-            return asyncio.run(coroutine)
-        finally:
-            coroutine.close()  # which was not begun where Ctrl-C came before
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, coroutine).result()
+        return asyncio.run(coroutine)
+    finally:
+        coroutine.close()  # which was not begun where Ctrl-C came before
 
 
 class Watermarks:

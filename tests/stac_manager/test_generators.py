@@ -7,10 +7,14 @@ import gc
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
+from pathlib import Path
 
 import pytest
 from support import ROOT
+from worlds.server import World, running
+from worlds.test_worlds import spread
 
+from stac_manager import ConfigurationError, IngestModule, WorkflowContext
 from stac_manager.generators import Stream, owned_context, owning
 
 LEAVES = """
@@ -128,3 +132,26 @@ def test_a_stream_is_a_generator_in_all_else() -> None:
         assert [number async for number in left] == []
 
     asyncio.run(use())
+
+
+async def test_items_that_are_dropped_where_a_loop_runs_leave_nothing(recwarn: pytest.WarningsRecorder) -> None:
+    """As a web server does, which takes them in threads, once its client has gone."""
+    async with running(World(spread())) as world:
+        items = IngestModule(source=world.url, limit=5, concurrency=8).iter_items(WorkflowContext.create())
+        await asyncio.to_thread(next, items)
+        said: list[str] = []
+        sys.unraisablehook, before = lambda lost: said.append(str(lost.exc_value)), sys.unraisablehook
+        try:
+            del items
+            gc.collect()
+        finally:
+            sys.unraisablehook = before
+    assert (said, [str(each.message) for each in recwarn]) == ([], [])
+
+
+def test_a_loop_of_another_library_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "items.ndjson").write_text("")
+    module = IngestModule(source=str(tmp_path))
+    for awaited in (module.fetch(WorkflowContext.create()).__anext__(), module.plan()):
+        with pytest.raises(ConfigurationError, match=r"asyncio; with trio, use iter_items"):
+            awaited.send(None)
