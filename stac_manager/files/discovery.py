@@ -25,10 +25,10 @@ from stac_manager.files.formats import (
 )
 from stac_manager.files.globbing import expand, identity, is_
 from stac_manager.files.links import local_path
+from stac_manager.files.table_formats import about_tables, table_at
 from stac_manager.files.unread import (
     about_archives,
     about_copies,
-    about_tables,
     copies_among,
     each_once,
     is_data,
@@ -38,7 +38,6 @@ from stac_manager.files.unread import (
     nothing_in,
     nothing_matches,
     parts_in,
-    table_at,
     url_meant,
     why_missing,
 )

@@ -7,6 +7,7 @@ import glob
 import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from stac_manager.context import FailureCollector
 
@@ -123,3 +124,10 @@ def is_(kind: Callable[[], bool]) -> bool:
         return kind()
     except OSError:
         return False
+
+
+def files_in(folder: str) -> list[str]:
+    """Return the files right in a folder that are neither hidden nor metadata, by name."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        return sorted(entry.path for entry in entries if entry.name[0] not in "._" and is_(entry.is_file))
+    return []

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import replace
-from functools import partial
 from itertools import islice
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector, OwnFailures
@@ -22,6 +21,7 @@ from stac_manager.files.filtering.filters import Filters, filters_of
 from stac_manager.files.formats import Document
 from stac_manager.files.opening import hint
 from stac_manager.files.readahead import ReadAhead
+from stac_manager.files.threads import in_thread
 from stac_manager.files.turns import Turns
 from stac_manager.generators import owning
 from stac_manager.next_pages import pages_left
@@ -182,35 +182,6 @@ async def _next_batch(
         return await in_thread(next, batches, None, executor=thread)
     finally:
         stats.seconds_reading += perf_counter() - started
-
-
-async def in_thread(
-    function: Callable[..., T],
-    *arguments: object,
-    executor: Executor | None = None,
-    interrupt: Callable[[], None] | None = None,
-) -> T:
-    """Call `function` in a thread, and when cancelled wait until it has ended: what it uses is closed next.
-
-    Args:
-        interrupt: Called when cancelled: it lets `function` end where that waits for a server.
-    """
-    future = asyncio.get_running_loop().run_in_executor(executor, partial(function, *arguments))
-    try:
-        return await asyncio.shield(future)
-    finally:
-        if interrupt is not None and not future.done():
-            interrupt()
-            future.add_done_callback(_seen)
-        while not future.done():
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait([future])
-
-
-def _seen(future: asyncio.Future[Any]) -> None:
-    """Look at the error of what was interrupted, which would be reported as lost."""
-    if not future.cancelled():
-        future.exception()
 
 
 def _nothing_delivered(source: str, filters: Filters, failures: FailureCollector) -> DataProcessingError:

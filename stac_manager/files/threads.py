@@ -1,17 +1,22 @@
-"""Documents read by threads, for storage that is far away, and handed over in their order."""
+"""Threads: of a function that is awaited to its end, and of documents on slow storage, handed over in their order."""
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from itertools import islice
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from stac_manager.files.formats import Document
 from stac_manager.files.opening import open_document
 from stac_manager.stats import FileStats
+
+T = TypeVar("T")
 
 LARGE_BYTES = 1_048_576
 """Larger documents go through a window and are never in memory as a whole."""
@@ -112,3 +117,32 @@ def _content(document: Document) -> bytes | OSError | None:
     except OSError as error:
         return error
     return b"".join(parts)
+
+
+async def in_thread(
+    function: Callable[..., T],
+    *arguments: object,
+    executor: Executor | None = None,
+    interrupt: Callable[[], None] | None = None,
+) -> T:
+    """Call `function` in a thread, and when cancelled wait until it has ended: what it uses is closed next.
+
+    Args:
+        interrupt: Called when cancelled: it lets `function` end where that waits for a server.
+    """
+    future = asyncio.get_running_loop().run_in_executor(executor, partial(function, *arguments))
+    try:
+        return await asyncio.shield(future)
+    finally:
+        if interrupt is not None and not future.done():
+            interrupt()
+            future.add_done_callback(_seen)
+        while not future.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([future])
+
+
+def _seen(future: asyncio.Future[Any]) -> None:
+    """Look at the error of what was interrupted, which would be reported as lost."""
+    if not future.cancelled():
+        future.exception()

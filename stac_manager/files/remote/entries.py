@@ -18,14 +18,8 @@ from stac_manager.files.remote.catalogs import Link, is_file_of_items, is_page
 from stac_manager.files.remote.faults import ABSENT, RemoteError
 from stac_manager.files.remote.fetched import Listed
 from stac_manager.files.remote.transport import Transport
-from stac_manager.files.unread import (
-    DELTA,
-    HUDI,
-    about_archives,
-    in_place_of_table,
-    read_although_table,
-    table_in,
-)
+from stac_manager.files.table_formats import DELTA, HUDI, in_place_of_table, read_although_table, table_in
+from stac_manager.files.unread import about_archives
 from stac_manager.run import owned_tasks
 from stac_manager.urls import shown
 

@@ -11,7 +11,6 @@ from stac_manager.config import IngestConfig
 from stac_manager.files.content import Borrowed
 from stac_manager.files.cutting import cut, items_in, together
 from stac_manager.files.formats import Document, Format
-from stac_manager.files.reading import in_thread
 from stac_manager.files.remote.addresses import is_data, located
 from stac_manager.files.remote.blocks import BLOCK_BYTES, RemoteFile, read_anywhere
 from stac_manager.files.remote.catalogs import Link
@@ -20,6 +19,7 @@ from stac_manager.files.remote.faults import RemoteError
 from stac_manager.files.remote.fetched import Listed
 from stac_manager.files.remote.reading import at_its_place, format_by_name
 from stac_manager.files.remote.transport import Transport
+from stac_manager.files.threads import in_thread
 from stac_manager.parsing.window import Window
 from stac_manager.plan import Document as PlannedDocument
 from stac_manager.plan import Documents, Partition, Plan, RowGroups

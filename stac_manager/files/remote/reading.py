@@ -20,7 +20,6 @@ from stac_manager.files.file_source import line_from
 from stac_manager.files.filtering.filters import Filters
 from stac_manager.files.formats import Document, Format, format_of_name
 from stac_manager.files.opening import failure_if_unreadable
-from stac_manager.files.reading import in_thread
 from stac_manager.files.remote.addresses import STORES, located, name_of, scheme_of
 from stac_manager.files.remote.blocks import BLOCK_BYTES, RemoteFile, read_anywhere
 from stac_manager.files.remote.catalogs import Link
@@ -29,6 +28,7 @@ from stac_manager.files.remote.faults import RemoteError
 from stac_manager.files.remote.fetched import Fetched
 from stac_manager.files.remote.transport import Transport
 from stac_manager.files.remote.walk import Walk
+from stac_manager.files.threads import in_thread
 from stac_manager.files.turns import TURN_SECONDS, collection_of_path
 from stac_manager.generators import owning
 from stac_manager.network.redaction import RedactingFailures
