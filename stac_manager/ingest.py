@@ -171,7 +171,7 @@ class IngestModule:
         return await searches.plan(self.config, collection_id, partition_items)
 
     def read(
-        self, partition: Partition, context: WorkflowContext, *, texts_alone: bool = False, pool: Pool | None = None
+        self, partition: Partition, context: WorkflowContext, *, texts: Texts | None = None, pool: Pool | None = None
     ) -> PartitionReader:
         """Return a reader of one partition of a plan that was made with this configuration.
 
@@ -181,11 +181,11 @@ class IngestModule:
         Args:
             partition: What to read.
             context: For what happens, and for what fails.
-            texts_alone: Of the items, `text_of` of the reader is wanted, and of members those of `parsing.text_items`.
+            texts: What is wanted beside the items: `text_of` of the reader, and what these say.
             pool: Keeps the connections to an API for the partitions that follow; whoever made it closes it.
         """
         collection_id, failures = self._collection_id(context), context.failure_collector
-        texts = Texts(alone=texts_alone and self._modifier is None)
+        texts = Texts() if texts is None or self._modifier is not None else texts
         if self.config.mode == "file":
             from stac_manager.files import partitions as files
 

@@ -15,7 +15,7 @@ import orjson
 
 from stac_manager.context import FailureCollector
 from stac_manager.files.document_failures import MOST_FAILURES, DocumentFailures, HopelessError
-from stac_manager.files.formats import BOM, HEAD_BYTES, RECORD_SEPARATOR, Document, why_not_text
+from stac_manager.files.formats import BOM, HEAD_BYTES, HIVE, RECORD_SEPARATOR, Document, why_not_text
 from stac_manager.files.lines import (
     AROUND_VALUES,
     FIRST_VALUE_BYTES,
@@ -138,6 +138,8 @@ def _lines(window: Window, path: str, failures: DocumentFailures, separator: byt
     loads, kept = decode.loads, decode.kept
     trials, tried_until = 0, 0
     ended = False
+    batches = decode.batches if separator == b"\n" and HIVE not in path else WHOLE.batches
+    yield from batches(window, failures)
     while True:
         found = window.buffer.find(separator, window.start, window.end)
         if found < 0:
@@ -145,6 +147,7 @@ def _lines(window: Window, path: str, failures: DocumentFailures, separator: byt
                 return
             if not ended and window.end - window.start <= LONG_LINE_BYTES:
                 ended = not window.more()
+                yield from batches(window, failures)
                 continue
             if not ended:
                 yield from kept(_long_line(window, path, failures, separator))
@@ -196,7 +199,7 @@ def _unless_cut_off(window: Window, end: int, failures: DocumentFailures) -> Doc
 
 def _pass(window: Window, found: int, separator: bytes) -> None:
     if separator == b"\n" and found < window.end:
-        window.pass_line(found)
+        window.pass_lines(found)
     else:
         window.start = min(found + 1, window.end)
 

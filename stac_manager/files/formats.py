@@ -43,6 +43,8 @@ ZSTD = b"\x28\xb5\x2f\xfd"
 _ZSTD_SKIPPABLE = b"\x2a\x4d\x18"
 PARQUET = (b"PAR1", b"PARE")
 BOM = b"\xef\xbb\xbf"
+HIVE = "collection="
+"""Is in the path of a hive partition that gives its items their collection."""
 RECORD_SEPARATOR = 0x1E
 """Begins each text of a JSON text sequence (RFC 7464, RFC 8142)."""
 

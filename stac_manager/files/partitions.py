@@ -22,7 +22,6 @@ from stac_manager.files.content import Borrowed
 from stac_manager.files.cutting import Share, cut, together
 from stac_manager.files.discovery import discover
 from stac_manager.files.file_source import reader_of
-from stac_manager.files.filtering.filters import filters_of
 from stac_manager.files.formats import Document, Format
 from stac_manager.files.opening import TOO_MANY_OPEN, open_file
 from stac_manager.files.reading import kept_by, read_documents
@@ -126,7 +125,7 @@ async def read(
     """
     own = OwnFailures(failures)
     changed: list[str] = []
-    filters = kept_by(texts, filters_of(config, collection_id))
+    filters = kept_by(texts, config, collection_id)
     documents: list[tuple[PlannedDocument, Document]] = []
     if is_remote(config.source):
         from stac_manager.files.remote import planning, reading

@@ -15,6 +15,7 @@ from typing import TypeVar
 from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector, OwnFailures
 from stac_manager.exceptions import DataProcessingError
+from stac_manager.files.batches import BatchReader
 from stac_manager.files.content import parts_of_parquet
 from stac_manager.files.discovery import discover
 from stac_manager.files.filtering.filters import Filters, filters_of
@@ -60,7 +61,7 @@ async def read(
         ConfigurationError: If the source does not exist or holds no document.
         DataProcessingError: If no item could be delivered.
     """
-    own, filters, source = OwnFailures(failures), kept_by(texts, filters_of(config, collection_id)), config.source
+    own, filters, source = OwnFailures(failures), kept_by(texts, config, collection_id), config.source
     if is_remote(source):
         from stac_manager.files.remote import reading as remote
 
@@ -83,12 +84,14 @@ async def read(
     stats.notes += filter(None, (timeless, *pages))
 
 
-def kept_by(texts: Texts | None, filters: Filters) -> Filters:
-    """Return the filters with a decoder that keeps the text of the latest item, where that is wanted."""
+def kept_by(texts: Texts | None, config: IngestConfig, collection_id: str | None) -> Filters:
+    """Return the filters of a configuration, with a decoder that keeps the text of the latest item if wanted."""
+    filters = filters_of(config, collection_id)
     if texts is None:
         return filters
     loads = TextItemReader(texts, (path[0] for path in filters.paths)).loads if texts.alone else texts.loads
-    return replace(filters, whole=Decode(loads, WHOLE.kept, texts.exact))
+    batches = BatchReader().take if texts.batches and not filters and not is_remote(config.source) else WHOLE.batches
+    return replace(filters, whole=Decode(loads, WHOLE.kept, texts.exact, batches))
 
 
 async def discovered(config: IngestConfig, failures: FailureCollector, notes: list[str]) -> Sequence[Document]:

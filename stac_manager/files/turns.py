@@ -15,19 +15,18 @@ import orjson
 from stac_manager.context import FailureCollector
 from stac_manager.files.content import ParquetFoundError, items_of
 from stac_manager.files.filtering.filters import Filters
-from stac_manager.files.formats import Document
+from stac_manager.files.formats import HIVE, Document
 from stac_manager.files.opening import TOO_MANY_OPEN
 from stac_manager.files.readahead import Content, ReadAhead
 from stac_manager.parsing.items import is_plain_item
 from stac_manager.parsing.numbers import has_large_number
-from stac_manager.parsing.texts import whole
+from stac_manager.parsing.texts import TextBatch, whole
 from stac_manager.protocols import Item
 from stac_manager.stats import FileStats
 
 TURN_SECONDS = 0.005
 """Other tasks of the event loop get their turn after so long."""
 
-HIVE = "collection="
 _HIVE = re.compile(r"(?:^|[/\\])collection=([^/\\]+)[/\\]")
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
@@ -156,7 +155,7 @@ class Turns:
                 continue
             if keep is not None:
                 item = keep(item)
-            stats.items += 1
+            stats.items += item.count if type(item) is TextBatch else 1
             handed_over = clock()
             stats.seconds_decoding += handed_over - started - (stats.seconds_reading - reading)
             yield item

@@ -34,11 +34,13 @@ class Decode:
         loads: Decodes as `orjson.loads`; of an object, perhaps only what is wanted of an item.
         kept: Leaves the rest out of items that were decoded otherwise, a member of a document or a row.
         exact: Decodes what `loads` has decoded again, with integers of any length.
+        batches: Takes lines of a window together, where that is wanted and can be; told where their failures go.
     """
 
     loads: Callable[[Any], Any]
     kept: Callable[[Iterable[Item | None]], Iterable[Item | None]]
     exact: Callable[[Any, memoryview], Any] = exact
+    batches: Callable[[Any, Any], Iterable[Item]] = lambda *_: ()
 
 
 WHOLE = Decode(orjson.loads, lambda items: items)

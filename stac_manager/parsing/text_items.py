@@ -50,7 +50,7 @@ class TextItemReader:
         self._times_there: tuple[str, ...] = ()  # TIMES, where the latest item has all of them
         self._passing = 0
         self._parse: Any = None
-        if (simdjson := _simdjson()) is not None:
+        if (simdjson := simdjson_module()) is not None:
             self._parse = simdjson.Parser(MOST_BYTES).parse
             self._object, self._array = simdjson.Object, simdjson.Array
 
@@ -130,7 +130,7 @@ class TextItemReader:
         return value.as_list() if type(value) is self._array else value
 
 
-def _simdjson() -> Any:
+def simdjson_module() -> Any:
     """Return the module, None where it is not installed: it has no wheel for some interpreters."""
     try:
         import simdjson

@@ -37,15 +37,31 @@ class TextItem(dict[str, Any]):
     __iter__ = keys = values = items = copy = __or__ = __ror__ = __reduce_ex__ = _refuse
 
 
+class TextBatch(TextItem):
+    """Several plain items, of which only the texts are here, one a line, and their times.
+
+    Attributes:
+        count: How many.
+        updated: What their properties have of this name.
+        datetime: The same.
+    """
+
+    __slots__ = ("count", "datetime", "updated")
+
+    def __init__(self, text: bytes, count: int, updated: list[Any], datetime: list[Any]) -> None:
+        self.text, self.count, self.updated, self.datetime = text, count, updated, datetime
+
+
 class Texts:
     """Decodes as `orjson.loads`, and keeps the latest value with its text.
 
     Attributes:
-        alone: Nothing but the texts is wanted, so that each may be a `TextItem`.
+        alone: Nothing but the texts is wanted, and what `text_items` reads, so that each may be a `TextItem`.
+        batches: Several items may come as one `TextBatch`.
     """
 
-    def __init__(self, *, alone: bool = False) -> None:
-        self.alone = alone
+    def __init__(self, *, alone: bool = False, batches: bool = False) -> None:
+        self.alone, self.batches = alone, batches
         self._text = b""
         self._value: Any = None
 

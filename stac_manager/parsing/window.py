@@ -119,13 +119,13 @@ class Window:
             self._counted = position
         return newlines + 1
 
-    def pass_line(self, newline: int) -> None:
-        """Go behind the next newline, which is at this byte. It need not be counted then, which costs a fifth."""
+    def pass_lines(self, newline: int, count: int = 1) -> None:
+        """Go behind a newline, which is at this byte. Those up to it need not be counted then, which costs a fifth."""
         if self._counted < self.start:
             self.line_at(self.start)
         elif self._counted > self.start:
             self._newlines -= self.buffer.count(b"\n", self.start, self._counted)
-        self._newlines += 1
+        self._newlines += count
         self.start = self._counted = newline + 1
 
     def lines_before(self) -> int:

@@ -18,6 +18,7 @@ from stac_manager.generators import loop_runs, owning
 from stac_manager.ingest import IngestModule
 from stac_manager.network.pool import Pool
 from stac_manager.options import IngestOptions
+from stac_manager.parsing.texts import TextBatch, Texts
 from stac_manager.plan import Partition
 from stac_manager.protocols import Item
 from stac_manager.sinks.disk import Disk, disk_error
@@ -165,7 +166,9 @@ class Worker:
     async def _written(self, partition: Partition, columns: bytes | None, most_items: int | None) -> Done:
         context = WorkflowContext.create()
         layout = self._job.layout
-        reader = self._module.read(partition, context, texts_alone=layout.format != "geoparquet", pool=self._pool)
+        alone = layout.format != "geoparquet"
+        texts = Texts(alone=alone, batches=alone and most_items is None)
+        reader = self._module.read(partition, context, texts=texts, pool=self._pool)
         temporary = layout.temporary / f"{partition.key}.{os.getpid()}.{os.urandom(4).hex()}"
         watermarks = Watermarks()
         part = _open_part(layout, self._folder.disk, temporary, columns, reader.text_of)
@@ -255,6 +258,14 @@ class Watermarks:
                         times += 1
                         if found > time:
                             time = found
+                elif type(item) is TextBatch:
+                    updates, update = _reached(updates, update, item.updated)
+                    times, time = _reached(times, time, item.datetime)
                 yield item
         finally:
             self.updated, self.datetime = (updates, update or None), (times, time or None)
+
+
+def _reached(count: int, latest: str, values: list[Any]) -> tuple[int, str]:
+    found = [value for value in values if type(value) is str and value.endswith(IN_UTC)]
+    return count + len(found), max(latest, *found, "")

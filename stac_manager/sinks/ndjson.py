@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from stac_manager.files.compression import zstd
-from stac_manager.parsing.texts import text_of
+from stac_manager.parsing.texts import TextBatch, text_of
 from stac_manager.protocols import Item
 from stac_manager.sinks.disk import Disk
 from stac_manager.sinks.model import Format
@@ -63,7 +63,16 @@ class NdjsonPart:
         self._pending = self._bytes = 0
 
     def write(self, items: Iterable[Item]) -> None:
-        self.write_texts(map(self._text_of, items))
+        self.write_texts(self._texts(items))
+
+    def _texts(self, items: Iterable[Item]) -> Iterator[bytes]:
+        text_of = self._text_of
+        for item in items:
+            if type(item) is TextBatch:
+                self.items += item.count - 1
+                yield item.text
+            else:
+                yield text_of(item)
 
     def write_texts(self, texts: Iterable[bytes]) -> None:
         """Add items that are JSON on one line already."""

@@ -335,7 +335,7 @@ async def test_parts_of_an_api_are_the_same_as_without_simdjson(
             assert list(map(json.loads, lines)) == [item async for item in module.fetch(WorkflowContext.create())]
             found.append((manifest, parts, lines))
             assert (len(as_text) > written > 0) is bool(as_text) is (name == "as_text")
-            monkeypatch.setattr(text_items, "_simdjson", lambda: None)
+            monkeypatch.setattr(text_items, "simdjson_module", lambda: None)
             as_text.clear()
     assert found[0] == found[1]
     assert found[0][0]["items"] >= len(options) + 1

@@ -21,10 +21,14 @@ from hypothesis import strategies as st
 from support import make_item, real_item_files
 
 from stac_manager import IngestModule, WorkflowContext
+from stac_manager.context import FailureCollector
+from stac_manager.files import batches
+from stac_manager.files.document_failures import DocumentFailures
 from stac_manager.parsing import text_items
 from stac_manager.parsing.items import is_plain_item
 from stac_manager.parsing.text_items import TextItemReader
 from stac_manager.parsing.texts import TextItem, Texts, text_of, whole
+from stac_manager.parsing.window import Window
 from stac_manager.protocols import Item
 from stac_manager.sinks import Sink, write
 
@@ -150,6 +154,8 @@ def always_thin(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("simdjson")  # no wheel for some interpreters
     for name in ("LEAST_BYTES", "LEAST_BYTES_OF_MORE", "LEAST_SHARE", "DOCUMENTS_PASSED"):
         monkeypatch.setattr(text_items, name, 0)
+    monkeypatch.setattr(batches, "WINDOWS_PASSED", 0)
+    monkeypatch.setattr(batches, "BATCH_BYTES", 20_000)  # three long items
 
 
 def all_written(source: Path, folder: Path, **options: Any) -> tuple[dict[str, bytes], dict[str, Any]]:
@@ -205,7 +211,7 @@ def test_parts_are_the_same_as_without_simdjson(
     )
     found = all_written(source, tmp_path / "as_text", **options)
     assert (len(as_text) > 200) is ("fields" not in options)
-    monkeypatch.setattr(text_items, "_simdjson", lambda: None)
+    monkeypatch.setattr(text_items, "simdjson_module", lambda: None)
     assert found == all_written(source, tmp_path / "whole", **options)
 
 
@@ -250,6 +256,39 @@ def test_a_text_is_read_in_part_only_where_it_is_an_item(
         assert {name: properties.get(name) for name in text_items.TIMES} == {
             name: whole_properties.get(name) for name in text_items.TIMES
         }
+
+
+PLAIN = json.dumps(make_item("plain", properties={"updated": "2024-06-01T10:00:00Z"}))
+LINES = [PLAIN.replace(place, f"{place.split(':')[0]}: {value}") for place in PLACES for value in VALUES]
+LINES += [
+    "", " ", f" {PLAIN}", f"{PLAIN}\t", f"{PLAIN}\r", "\ufeff" + PLAIN, PLAIN * 2, f"{PLAIN},{PLAIN}", f"[{PLAIN}]",
+    "{}", PLAIN.replace(": ", ":\r ", 1), '{"a":1', '"b":2}', '{"a":[{}', "{}]}", '{"a":"{}', '{}"}', PLAIN[:-1],
+    PLAIN[1:], PLAIN.replace('"type"', '"typ\\u0065"'), json.dumps(make_item("a", properties=None, geometry=None)),
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(LINES) | st.just(PLAIN), max_size=6), st.binary(max_size=2), st.integers(0, 9_000))
+def test_lines_are_taken_together_only_where_each_is_an_item(lines: list[str], noise: bytes, at: int) -> None:
+    data = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass")
+    window = Window(data=data[:at] + noise + data[at + len(noise) :])
+    for batch in batches.BatchReader().take(window, DocumentFailures(FailureCollector())):
+        items = [orjson.loads(line) for line in batch.text.split(b"\n")]
+        assert all(map(is_plain_item, items))
+        assert len(items) == batch.count
+        assert batch.text == b"\n".join(line.strip() for line in batch.text.split(b"\n"))
+        properties = [item["properties"] for item in items if item.get("properties") is not None]
+        assert batch.updated == [each.get("updated") for each in properties]
+        assert batch.datetime == [each.get("datetime") for each in properties]
+    assert window.line_at(window.start) - 1 == bytes(window.buffer[: window.start]).count(b"\n")
+
+
+def test_lines_are_taken_together_up_to_the_last_one() -> None:
+    pytest.importorskip("simdjson")
+    window = Window(data=f"{PLAIN}\n".encode() * 300 + b"{")
+    found = list(batches.BatchReader().take(window, DocumentFailures(FailureCollector())))
+    assert len(found) > 1
+    assert sum(batch.count for batch in found) == 300
+    assert bytes(window.view[window.start : window.end]) == b"{"
 
 
 @pytest.mark.parametrize(
