@@ -84,7 +84,7 @@ def test_pieces_follow_each_other_without_a_gap() -> None:
 
 
 async def test_values_over_several_lines_stay_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stac_manager.files.shares.FIRST_VALUE_BYTES", 20_000)
+    monkeypatch.setattr("stac_manager.files.cutting.FIRST_VALUE_BYTES", 20_000)
     monkeypatch.setattr("stac_manager.sinks.balance.LEAST_ITEMS", 5)
     items = make_items(1_500)
     lines = [json.dumps(item, indent=1 if 100 <= number < 200 else None) for number, item in enumerate(items)]
