@@ -107,7 +107,7 @@ class JsonOrText(ParamType):
         content = str(value)
         if content.startswith("@"):
             try:
-                content = Path(content[1:]).read_text(encoding="utf-8")
+                content = Path(content[1:]).read_text(encoding="utf-8-sig")  # Windows begins with a mark
             except (OSError, ValueError) as error:
                 self.fail(f"{content[1:]}: cannot be read: {getattr(error, 'strerror', None) or error}", param, ctx)
         if self._text and not content.lstrip().startswith("{"):

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import select
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from stac_manager.command.options import say
@@ -47,7 +52,11 @@ async def _stream(module: IngestModule, context: WorkflowContext) -> None:
                         pending = 0
     except BrokenPipeError:
         raise
-    except BaseException:
+    except asyncio.CancelledError:
+        if os.name == "nt" or select.select((), (output,), (), 0)[1]:  # else nobody reads
+            _put(output, lines)
+        raise
+    except Exception:
         _put(output, lines)
         raise
     _put(output, lines)
@@ -56,8 +65,23 @@ async def _stream(module: IngestModule, context: WorkflowContext) -> None:
 def _put(output: int, lines: list[bytes]) -> None:
     rest = memoryview(b"".join(lines))
     lines.clear()
-    while rest:
-        try:
-            rest = rest[os.write(output, rest) :]
-        except BlockingIOError:  # another program that has this pipe or terminal open has made it so
-            select.select((), (output,), ())
+    with _interrupted_at_once():
+        while rest:
+            try:
+                rest = rest[os.write(output, rest) :]
+            except BlockingIOError:  # another program that has this pipe or terminal open has made it so
+                select.select((), (output,), ())
+
+
+@contextmanager
+def _interrupted_at_once() -> Iterator[None]:
+    """Let Ctrl-C end a write for which nobody reads: asyncio would cancel what waits, and let the write go on."""
+    by_asyncio = signal.getsignal(signal.SIGINT)
+    if not callable(by_asyncio) or threading.current_thread() is not threading.main_thread():
+        yield  # it is ignored, or does not come here
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, by_asyncio)

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -109,6 +110,24 @@ def test_standard_output_may_be_one_that_does_not_wait(source: Path) -> None:
         with open(reader, "rb") as output:
             assert output.read() == source.read_bytes()
         assert (program.wait(), program.stderr and program.stderr.read()) == (0, b"")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it asks whether a pipe is full")
+def test_a_signal_ends_it_where_nobody_reads_its_output(source: Path) -> None:
+    """Nor a second one: a pager that is not scrolled, a scheduler that stopped looking."""
+    import fcntl
+    import termios
+
+    source.write_text(1_000 * source.read_text())
+    with subprocess.Popen(
+        [*PROGRAM, "ingest", source, "-"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as program:
+        assert program.stdout
+        room = fcntl.fcntl(program.stdout, fcntl.F_GETPIPE_SZ)
+        while struct.unpack("i", fcntl.ioctl(program.stdout, termios.FIONREAD, bytes(4)))[0] < room:
+            assert program.poll() is None
+        program.terminate()
+        assert program.wait(30) == 143
 
 
 def test_a_reader_that_has_had_enough_is_no_failure(source: Path) -> None:
