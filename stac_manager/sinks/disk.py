@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from hashlib import blake2b, file_digest
 from pathlib import Path
@@ -62,6 +63,15 @@ class Disk:
                 rest = memoryview(b"".join(batch))[written:]
                 while rest:
                     rest = rest[file.write(rest) :]
+
+    def begin_sync(self, file: BinaryIO, start: int, stop: int) -> None:
+        """Let the system begin to bring these bytes to the disk, so that `sync` has less to wait for.
+
+        What Linux does for it first is to write what is not on the disk yet; of that, nothing leaves the page cache.
+        """
+        if hasattr(os, "posix_fadvise"):
+            with suppress(OSError):
+                os.posix_fadvise(file.fileno(), start, stop - start, os.POSIX_FADV_DONTNEED)
 
     def append(self, path: Path, content: bytes) -> None:
         """Add lines to the end of a file, made if need be, and sync it and its name.

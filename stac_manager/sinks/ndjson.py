@@ -14,6 +14,8 @@ from stac_manager.sinks.model import Format
 
 BUFFER_BYTES = 1 << 17
 """Lines are written in pieces of about this size."""
+SYNC_BYTES = 4_194_304
+"""The disk gets so much at a time while further lines are read."""
 ZSTD_LEVEL = 3
 
 
@@ -60,7 +62,7 @@ class NdjsonPart:
         self._disk = disk
         self._file = disk.create(path)
         self._buffers: list[bytes] = []
-        self._pending = self._bytes = 0
+        self._pending = self._bytes = self._syncing = 0
 
     def write(self, items: Iterable[Item]) -> None:
         self.write_texts(self._texts(items))
@@ -104,6 +106,10 @@ class NdjsonPart:
     def _put(self, buffers: list[bytes]) -> None:
         self._disk.write(self._file, buffers)
         self._bytes += sum(map(len, buffers))
+        whole = self._bytes - self._bytes % SYNC_BYTES  # pages that nothing more is written to
+        if whole > self._syncing:
+            self._disk.begin_sync(self._file, self._syncing, whole)
+            self._syncing = whole
 
     def _end(self, file: BinaryIO) -> None:
         """Nothing ends NDJSON."""

@@ -218,6 +218,38 @@ def test_a_file_that_could_not_be_started_over_is_still_ours(source: Path, tmp_p
     assert sorted(path.name for path in tmp_path.iterdir()) == ["_out.ndjson.manifest.json", "out.ndjson", source.name]
 
 
+class Noting(SteadyDisk):
+    """Takes note of what is brought to the disk before a sync."""
+
+    def __init__(self) -> None:
+        self.begun: list[list[tuple[int, int]]] = []
+
+    def create(self, path: Path) -> BinaryIO:
+        self.begun.append([])
+        return super().create(path)
+
+    def begin_sync(self, file: BinaryIO, start: int, stop: int) -> None:
+        super().begin_sync(file, start, stop)
+        assert stop <= os.fstat(file.fileno()).st_size
+        self.begun[-1].append((start, stop))
+
+
+@pytest.mark.parametrize("format", ["ndjson", "ndjson.zst"])
+def test_the_disk_gets_pages_that_are_full_early_and_each_once(
+    format: Any, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stac_manager.sinks.ndjson.SYNC_BYTES", 64)
+    monkeypatch.setattr("stac_manager.sinks.ndjson.BUFFER_BYTES", 1)
+    disk, dest = Noting(), tmp_path / "out"
+    write(replace(sink(source, dest), format=format), disk=disk)
+    ranges = [found for found in disk.begun if found]
+    assert len(ranges) == PARTITIONS
+    for found in ranges:
+        assert [start for start, _ in found] == [0, *(stop for _, stop in found[:-1])]
+        assert not any(stop % 64 for _, stop in found)
+    assert verify(dest).items == ITEMS
+
+
 class Full(Disk):
     """Has no room."""
 
