@@ -29,8 +29,8 @@ def explained(error: Exception) -> Unreached:
         case aiohttp.ClientSSLError():
             cause = error.__cause__
             reason = getattr(cause, "verify_message", None) or getattr(cause, "reason", None) or type(error).__name__
-            unknown = isinstance(error, aiohttp.ClientConnectorCertificateError)
-            return Unreached(f"no secure connection: {reason}{CA_HINT if unknown else ''}", False)
+            unknown = getattr(cause, "verify_code", 0) in range(18, 22)  # self-signed, or of an unknown issuer
+            return Unreached(f"no secure connection: {reason.rstrip('.')}{CA_HINT if unknown else ''}", False)
         case aiohttp.ClientHttpProxyError(status=407):
             return Unreached(PROXY_DENIED, False)
         case aiohttp.ClientHttpProxyError():

@@ -190,10 +190,9 @@ async def _exists(transport: Transport, url: str) -> bool:
     try:
         await transport.get(url, (0, 1))
     except RemoteError as error:
-        if error.status == 404:
-            return False
-        if "range" not in str(error):
+        if error.status != 404:
             raise
+        return False
     return True
 
 

@@ -38,9 +38,9 @@ class Listed(NamedTuple):
 def tagged(etag: str | None) -> str | None:
     """Return a digest of a strong entity tag, which a server may make as long as it likes, or of a signed address.
 
-    A list of objects may have it without the quotes.
+    A list of objects may have it without the quotes. Some servers give an empty one.
     """
-    return None if not etag or etag.startswith("W/") else digest(etag.strip('"'))
+    return digest(plain) if etag and not etag.startswith("W/") and (plain := etag.strip('"')) else None
 
 
 class Store(Protocol):

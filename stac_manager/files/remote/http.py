@@ -167,9 +167,8 @@ async def _read(
     ranged = answer.status == 206
     found = _RANGE.fullmatch(answer.headers.get("Content-Range", "")) if ranged else None
     length = answer.content_length
-    versions = frozenset(answer.headers[name] for name in ("Last-Modified", "ETag") if name in answer.headers)
-    if answer.headers.get("Date") in versions:  # the time of the answer says nothing of the document
-        versions -= {answer.headers["Date"]}
+    said = {answer.headers.get(name, "") for name in ("Last-Modified", "ETag")}
+    versions = frozenset(said - {"", '""', answer.headers.get("Date", "")})  # which say nothing of the document
     if ranged and (span is None or found is None or int(found[1]) != span[0]):
         raise RemoteError("the server answered with another range than was asked for", status=206)
     if span is not None and not ranged:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import functools
 import os
@@ -9,20 +10,20 @@ import re
 import time
 import unicodedata
 import urllib.parse
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from stac_manager.exceptions import ConfigurationError
 from stac_manager.files.remote.addresses import STORES, origin_of, scheme_of
 from stac_manager.files.remote.clients import client_options
-from stac_manager.files.remote.faults import RemoteError, of_status
+from stac_manager.files.remote.faults import ABSENT, RemoteError, of_obstore
 from stac_manager.files.remote.fetched import Fetched, Listed, Take, tagged
-from stac_manager.network.connection import CA_HINT, Connection
+from stac_manager.network.connection import Connection
 
-HINT = "for public data set the storage option skip_signature to true, else give credentials, as obstore has them"
+T = TypeVar("T")
+
 PAGE_OBJECTS = 1_000
-_STATUS = re.compile(r"status code: (\d{3})")
-_KEY = re.compile(r'Path "(.{1,200}?)"')
 _NOT_OF_A_STORE = ("client_options", "retry_config", "credential_provider")
 _OF_CLIENT = {
     "allow_http", "allow_invalid_certificates", "connect_timeout", "default_content_type", "http1_only", "http2_only",
@@ -32,6 +33,7 @@ _OF_CLIENT = {
 }  # fmt: skip
 """Options of the client, which Rust's object_store takes among those of a store; obstore panics there."""
 _ADDRESSES = ("endpoint", "endpoint_url", "endpoint_url_s3", "base_url")
+_ENDPOINT = re.compile(r"https?://[^/?#\s]+", re.IGNORECASE)
 _IN_ENVIRONMENT = {"S3": "AWS_", "GCS": "GOOGLE_", "Azure": "AZURE_"}
 _WITHOUT_SECRETS = (*_ADDRESSES, "region", "virtual_hosted_style_request", "account_name")
 """Options that stores other than the source's get, too: where they are, and never who asks."""
@@ -63,33 +65,61 @@ class ObjectStores:
         Raises:
             RemoteError: If it cannot be had.
         """
+        try:
+            return await self._of_key(url, lambda found, key: self._get(found, key, most, span, take))
+        except RemoteError as error:
+            if error.status != 416 or span is None or span[0]:
+                raise
+            return Fetched(url, b"", 0, ranged=True)  # it is empty
+
+    async def download(self, url: str, write: Callable[[bytes], Any], most: int) -> None:
+        """Write an object of up to `most` bytes to a file as it arrives.
+
+        Raises:
+            RemoteError: If it cannot be had, or is larger.
+        """
+
+        async def written(url: str, key: str) -> None:
+            with _translated():
+                answer = await self._of(url).get_async(key)
+                parts = aiter(answer.stream(1_048_576))
+            if int(answer.meta["size"]) > most:
+                raise RemoteError(f"larger than {most >> 30} GB, in a store that gives no ranges")
+            while True:
+                with _translated():
+                    part = await anext(parts, None)
+                if part is None:
+                    return
+                await asyncio.to_thread(write, bytes(part))
+
+        await self._of_key(url, written)
+
+    async def _of_key(self, url: str, do: Callable[[str, str], Awaitable[T]]) -> T:
+        """Do something with the first key that a URL may stand for and that is there."""
         plain = urllib.parse.unquote(_key(url))
         keys = list(dict.fromkeys([_key(url), plain, *(unicodedata.normalize(form, plain) for form in ("NFC", "NFD"))]))
+        absent: list[RemoteError] = []
         for key in keys:
             try:
-                return await self._get(url if key == keys[0] else _url(origin_of(url), key), key, most, span, take)
+                return await do(url if key == keys[0] else _url(origin_of(url), key), key)
             except RemoteError as error:
-                if error.status == 416 and span is not None and span[0] == 0:  # it is empty
-                    return Fetched(url, b"", 0, ranged=True)
-                if error.status != 404 or key == keys[-1]:
+                if error.status not in ABSENT:
                     raise
-        raise AssertionError("there is a key")
+                absent.append(error)
+        raise next((error for error in absent if error.status == 403), absent[-1])
 
     async def _get(self, url: str, key: str, most: int, span: tuple[int, int] | None, take: Take | None) -> Fetched:
-        with_errors = _Translated()
-        with with_errors:
-            store = self._of(url)
-            answer = await store.get_async(key, options=None if span is None else {"range": span})
+        with _translated():
+            answer = await self._of(url).get_async(key, options=None if span is None else {"range": span})
             size = int(answer.meta["size"])
             if span is None and size > most:
                 return Fetched(url, None, size, ranged=True)
             if take is not None:
                 await take(size)
             data = bytes(await answer.bytes_async())
-            modified, tag = _nanoseconds(answer.meta), answer.meta.get("e_tag")
+            modified, tag = _nanoseconds(answer.meta), tagged(answer.meta.get("e_tag"))
             versions = frozenset((tag or str(modified),))
-            return Fetched(url, data, size, ranged=True, versions=versions, modified_ns=modified, etag=tagged(tag))
-        raise AssertionError("errors are raised")
+            return Fetched(url, data, size, ranged=True, versions=versions, modified_ns=modified, etag=tag)
 
     def listing(self, url: str) -> Listing:
         """Return the list of all objects under a prefix, of which no page was asked for yet."""
@@ -116,9 +146,10 @@ class ObjectStores:
             config = {name: value for name, value in config.items() if _plain(name) in _WITHOUT_SECRETS}
             config["skip_signature"] = True
             client.pop("default_headers", None)
-        endpoint = next((str(value) for name, value in config.items() if _plain(name) in _ADDRESSES), None)
-        if endpoint is None:
-            endpoint = _endpoint_of_environment(origin[0])
+        given = (str(value) for name, value in config.items() if _plain(name) in _ADDRESSES)
+        endpoint = next(given, _endpoint_of_environment(origin[0]))
+        if endpoint and not _ENDPOINT.match(endpoint):
+            raise ConfigurationError("the store's endpoint is no URL of http or https, such as http://localhost:9000")
         is_plain = endpoint.lower().startswith("http://")
         if is_plain:
             client.setdefault("allow_http", True)
@@ -141,9 +172,6 @@ class ObjectStores:
                 f"option 'storage_options': {STORES[origin[0]]} cannot be asked with these; what it needs: "
                 f"https://developmentseed.org/obstore/latest/api/store/{STORES[origin[0]].lower()}/ (az: account_name)"
             ) from None
-
-
-_ODD_KEYS = "keys with an empty name, '.', '..' or control characters"
 
 
 class Listing:
@@ -169,22 +197,16 @@ class Listing:
             RemoteError: If they cannot be listed.
         """
         pages, self._pages = self._pages, None
-        with _Translated():
+        with _translated():
             pages = self._listed(self._last) if pages is None else pages
             page = await anext(pages, None)
             if page is None:
                 return None
             self._pages, self._last = pages, page[-1]["path"]
             return [
-                Listed(
-                    _url(self._origin, each["path"]),
-                    each["size"],
-                    _nanoseconds(each),
-                    tagged(each.get("e_tag")),
-                )
+                Listed(_url(self._origin, each["path"]), each["size"], _nanoseconds(each), tagged(each.get("e_tag")))
                 for each in page
             ]
-        raise AssertionError("errors are raised")
 
 
 def _nanoseconds(meta: Mapping[str, Any]) -> int | None:
@@ -233,44 +255,14 @@ def _key(url: str) -> str:
     return url.split("://", 1)[1].partition("/")[2]
 
 
-class _Translated:
-    """Turns obstore's errors into `RemoteError`."""
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn obstore's errors into `RemoteError`."""
+    import obstore.exceptions as errors
 
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        import obstore.exceptions as errors
-
-        if isinstance(error, (FileNotFoundError, errors.NotFoundError)):
-            raise of_status(404, HINT) from None
-        if isinstance(error, (errors.BaseError, ValueError, OSError)):
-            raise _translated(str(error)) from None
-
-
-def _translated(text: str) -> RemoteError:
-    """Tell from obstore's words what happened, without repeating them."""
-    found = _STATUS.search(text)
-    if "InvalidObjectState" in text:
-        return RemoteError("it is archived (Glacier); restore it first")
-    if "invalid path" in text:
-        key = _KEY.search(text)
-        shown = f", such as {key[1]!r}" if key else ""
-        return RemoteError(f"obstore cannot list {_ODD_KEYS}{shown}; name a prefix without them, or https addresses")
-    if "169.254.169.254" in text or "redential" in text:
-        return RemoteError(f"no credentials were found; {HINT}")
-    if found:
-        return of_status(int(found[1]), HINT)
-    if "ProxyAuthRequired" in text:
-        return RemoteError("the proxy answered 407")
-    if "InvalidCertificate" in text:
-        return RemoteError(f"no secure connection: the certificate of the store is not trusted{CA_HINT}")
-    if "parse path" in text:
-        return RemoteError(f"obstore cannot get {_ODD_KEYS}; name its https address")
-    if "requested range" in text.lower() or "Range" in text:
-        return RemoteError("the store does not give that range")
-    if "timed out" in text or "TimedOut" in text:
-        return RemoteError("the store did not answer in time", passing=True)
-    if "error sending request" in text:
-        return RemoteError("the store cannot be reached", passing=True)
-    return RemoteError("the connection to the store failed", passing=True)
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, (errors.BaseError, ValueError, OSError)) or type(error).__name__ == "RustPanic":
+            raise of_obstore(str(error)) from None
+        raise

@@ -20,7 +20,7 @@ from stac_manager.files.file_source import line_from
 from stac_manager.files.filtering.filters import Filters
 from stac_manager.files.formats import Document, Format, format_of_name
 from stac_manager.files.opening import failure_if_unreadable
-from stac_manager.files.remote.addresses import STORES, located, name_of, scheme_of
+from stac_manager.files.remote.addresses import located, name_of
 from stac_manager.files.remote.blocks import BLOCK_BYTES, RemoteFile, read_anywhere
 from stac_manager.files.remote.catalogs import Link
 from stac_manager.files.remote.entries import entries_of, parts_at
@@ -39,8 +39,6 @@ from stac_manager.stats import FileStats
 from stac_manager.urls import shown
 
 ITEMS_A_BATCH = 200
-NO_RANGES = (206, 400, 405, 501)
-"""Answers of servers without ranges that may have the document still; 206 where they do not say which range it is."""
 MOST_DOWNLOAD_BYTES = 17_179_869_184
 """A large document on a server that knows no ranges needs so much room for temporary files at the most."""
 
@@ -200,19 +198,12 @@ class _Reader:
             yield from batch
 
     async def _opened(self, fetched: Fetched, stack: ExitStack) -> IO[bytes] | RemoteFile:
-        try:
-            first = await self._transport.get(fetched.url, (0, BLOCK_BYTES), BLOCK_BYTES)
-        except RemoteError as error:
-            if error.status not in NO_RANGES:
-                raise
-            first = Fetched(fetched.url, None, None, ranged=False)
+        first = await self._transport.get(fetched.url, (0, BLOCK_BYTES), BLOCK_BYTES)
         self._planned.compare(fetched.linked, first)
         if first.ranged and first.size is not None and len(first.data or b"") == min(BLOCK_BYTES, first.size):
             ahead, loop = self._transport.level - 1, asyncio.get_running_loop()
             first = replace(first, linked=fetched.linked)
             return stack.enter_context(closing(RemoteFile(self._transport, first, loop, ahead)))
-        if scheme_of(fetched.url) in STORES:
-            raise RemoteError("the store does not say how large it is")
         file = tempfile.TemporaryFile()  # noqa: SIM115 - the stack closes it, in a thread: to free gigabytes takes seconds
         stack.callback(asyncio.get_running_loop().run_in_executor, None, file.close)
         await self._transport.download(fetched.url, file, MOST_DOWNLOAD_BYTES)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
 from time import perf_counter
 from typing import IO, Any, TypeVar
 
 from stac_manager.config import IngestConfig
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.files.remote.addresses import STORES, scheme_of
-from stac_manager.files.remote.faults import RemoteError
+from stac_manager.files.remote.faults import NO_RANGES, RemoteError
 from stac_manager.files.remote.fetched import Fetched, Listed, Store, Take
 from stac_manager.files.remote.http import HttpStore
 from stac_manager.files.remote.objects import ObjectStores
@@ -75,7 +76,8 @@ class Transport:
     async def get(
         self, url: str, span: tuple[int, int] | None = None, most: int | None = None, take: Take | None = None
     ) -> Fetched:
-        """Get a document, or the bytes [start, stop) of one, again as long as the fault may pass.
+        """Get a document, or the bytes [start, stop) of one, again as long as the fault may pass: all of it where its
+        beginning alone is refused, as by servers that know no ranges. `Fetched.ranged` tells.
 
         Raises:
             RemoteError: If it cannot be had.
@@ -88,7 +90,12 @@ class Transport:
             self._stats.bytes += len(fetched.data or b"")
             return fetched
 
-        return await self._repeated(url, send)
+        try:
+            return await self._repeated(url, send)
+        except RemoteError as error:
+            if span is None or span[0] or error.status not in NO_RANGES:
+                raise
+        return replace(await self.get(url, None, most, take), ranged=False)
 
     async def listed(self, url: str) -> AsyncIterator[Listed]:
         """Yield all objects under a prefix.

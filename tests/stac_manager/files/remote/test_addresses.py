@@ -13,7 +13,7 @@ from yarl import URL
 from stac_manager.files.remote.addresses import joined, origin_of, refusal
 from stac_manager.files.remote.catalogs import is_catalog, links_of
 from stac_manager.files.remote.entries import pattern_of
-from stac_manager.files.remote.objects import _translated
+from stac_manager.files.remote.faults import of_obstore
 from stac_manager.network.private import is_private
 from stac_manager.urls import shown
 
@@ -105,7 +105,7 @@ def test_messages_show_no_secrets() -> None:
     assert shown("https://user:secret@example.com/a.json?sig=secret#secret") == "https://example.com/a.json"
     assert shown("ftp://secret@example.com/a?b") == "ftp://example.com/a"
     assert shown("abfss://container@account/a?sig=secret") == "abfss://container@account/a"
-    words = str(_translated('GET https://x/?sig=secret status code: 403 Forbidden: <Key>secret</Key> "secret"'))
+    words = str(of_obstore('GET https://x/?sig=secret status code: 403 Forbidden: <Key>secret</Key> "secret"'))
     assert "access denied (403)" in words
     assert "secret" not in words.replace("skip_signature", "")
 

@@ -136,6 +136,14 @@ async def test_a_ca_of_ones_own_is_trusted(
             assert await ids(**source, **option) == IDS
 
 
+async def test_a_certificate_of_another_host_is_no_question_of_authorities(authority: trustme.CA, bundle: Path) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("other.test").configure_cert(tls)
+    async with serving(documents, tls) as port:
+        with pytest.raises(DataProcessingError, match=r"certificate is not valid for '127.0.0.1'$"):
+            await ids(f"https://127.0.0.1:{port}/catalog.json", ca_bundle=str(bundle))
+
+
 async def test_a_client_certificate_is_shown_to_the_origin_of_the_source_only(
     authority: trustme.CA, tls: ssl.SSLContext, bundle: Path, tmp_path: Path
 ) -> None:
@@ -357,6 +365,43 @@ async def test_a_prefix_that_may_be_read_but_not_listed_is_its_entry_point() -> 
             await ids(**{**bucket(port), "source": "s3://bucket/none/"})
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (301, "<Code>PermanentRedirect</Code>", "301: the bucket is in another region; name it as the storage option"),
+        (400, "<Code>AuthorizationHeaderMalformed</Code>", "400: the bucket is in another region"),
+        (400, "<Code>ExpiredToken</Code>", "400: the credentials have expired"),
+        (401, '{"error": {"message": "Invalid Credentials"}}', r"access denied \(401\); for public data"),
+        (403, "<Code>RequestTimeTooSkewed</Code>", r"access denied \(403\): the clock of this machine is wrong"),
+        (404, "<Code>NoSuchBucket</Code>", r"not found \(404\): there is no such bucket"),
+        (200, "{}", "the answer has no Content-Length, which obstore needs; name its https address"),
+    ],
+)  # fmt: skip
+async def test_why_a_store_refuses_is_said_at_once(status: int, body: str, said: str) -> None:
+    async def refusing(request: web.Request) -> web.StreamResponse:
+        answer = web.Response(status=status, text=body)
+        if status == 200:
+            answer.enable_chunked_encoding()
+        return answer
+
+    handler = Noting(refusing)
+    async with serving(handler) as port:
+        with pytest.raises(DataProcessingError, match=said):
+            await ids(**bucket(port))
+    assert len(handler.asked) <= 2  # once without a range
+
+
+async def test_where_one_may_not_know_what_is_missing_a_key_is_tried_unescaped_too() -> None:
+    async def hiding(request: web.Request) -> web.StreamResponse | None:
+        if request.path.endswith("catalog.json"):
+            hrefs = CATALOG.replace('"0.json"', '"a%20b/0.json"').encode()
+            return None if "Range" in request.headers else web.Response(body=hrefs, headers=OF_OBJECTS)
+        return web.Response(status=403) if "%25" in request.raw_path else None
+
+    async with serving(Noting(hiding)) as port:
+        assert await ids(**bucket(port)) == IDS
+
+
 # What happens is told
 
 
@@ -411,6 +456,7 @@ def test_when_a_request_is_given_up(status: int, others_pass: bool, sent: int) -
     [
         ({"source": "s3://b/c.json", "client_cert": "c.pem"}, "client_cert: for http and https; s3 URLs are asked"),
         ({"source": "s3://b/c.json", "headers": lambda: {}}, "give 'storage_options'"),
+        ({"source": "s3://b/c.json", "storage_options": {"endpoint": "localhost:9000"}}, "no URL of http or https"),
         (
             {"source": "s3://b/c.json", "timeout": 3, "storage_options": {"client_options": {"timeout": "5s"}}},
             r"timeout, client_options of 'storage_options' \(timeout\): give one of them",

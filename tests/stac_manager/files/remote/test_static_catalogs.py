@@ -525,22 +525,30 @@ def test_parquet_by_name_is_looked_at_as_on_the_disk() -> None:
 
 
 @pytest.mark.parametrize("name", ["items.ndjson", "items.parquet"])
-@pytest.mark.parametrize("refusal", [400, 501, "bytes 0-9/*", ""])
+@pytest.mark.parametrize("scheme", ["http", "s3"])
+@pytest.mark.parametrize("refusal", [200, 400, 501, "bytes 0-9/*", ""])
 def test_servers_that_know_no_ranges_in_their_own_way(
-    name: str, refusal: int | str, monkeypatch: pytest.MonkeyPatch
+    name: str, scheme: str, refusal: int | str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("stac_manager.files.remote.transport.WHOLE_BYTES", 200_000)
     body = parquet() if name.endswith("parquet") else LINES
+    headers = {"Accept-Ranges": "bytes", "ETag": '"1"', "Last-Modified": "Wed, 21 Oct 2015 07:28:00 GMT"}
 
     def respond(server: Documents, request: web.Request) -> web.Response:
-        if "Range" not in request.headers:
-            return web.Response(body=body, headers={"Accept-Ranges": "bytes"})
+        if "Range" not in request.headers or (refusal == 200 and scheme == "http"):
+            return web.Response(body=body, headers=headers)
+        if refusal == 200:  # with the bytes that are asked for, as of a 206
+            return web.Response(body=body[:10], headers={**headers, "Content-Range": f"bytes 0-9/{len(body)}"})
         if isinstance(refusal, int):
             return web.Response(status=refusal)
-        return web.Response(status=206, body=body[:10], headers={"Content-Range": refusal} if refusal else {})
+        given = {"Content-Range": refusal} if refusal else {}
+        return web.Response(status=206, body=body[:10], headers={**headers, **given})
 
-    with serving({f"/{name}": respond}) as server:
-        ids, failures, _ = fetch(f"{server.url}/{name}")
+    with serving({f"/bucket/{name}": respond}) as server:
+        options = {"endpoint": server.url, "region": "x", "skip_signature": True}
+        given = {"storage_options": options} if scheme == "s3" else {}
+        place = "s3://bucket" if scheme == "s3" else f"{server.url}/bucket"
+        ids, failures, _ = fetch(f"{place}/{name}", **given)
     assert (len(ids), failures) == (3_000, [])
 
 
