@@ -247,7 +247,7 @@ def _own_geometries(schema: Any) -> dict[str, tuple[str, bytes | None]]:
     return {
         path: ("geoarrow.wkb", kind.to_json().encode())
         for path, kind in kinds.items()
-        if kind.type in ("GEOMETRY", "GEOGRAPHY")
+        if str(kind).startswith(("Geometry", "Geography"))  # its `type` only from pyarrow 26 on
     }
 
 
