@@ -49,8 +49,10 @@ test-thorough: $(READY)  ## Run the tests with twenty times as many cases and al
 # The newest are locked, and so tested everywhere else.
 test-oldest: $(READY)  ## Run the package's tests with the oldest dependencies that pyproject.toml allows.
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-oldest
-	$(OLDEST) --resolution lowest-direct "$(CURDIR)[geoparquet,filter,remote,dask,bench]"
-	$(OLDEST) --constraint requirements-bench.lock "$(CURDIR)[test]"
+	$(OLDEST) --constraint requirements.lock "$(CURDIR)[test]"
+	$(BIN)/uv pip compile --quiet --python .venv-oldest/bin/python --no-deps --only-binary :all: --resolution lowest-direct \
+		--extra geoparquet --extra filter --extra remote --extra dask --output-file .venv-oldest/oldest.txt pyproject.toml
+	$(OLDEST) --requirement .venv-oldest/oldest.txt
 	.venv-oldest/bin/python -m pytest -n auto tests/stac_manager tests/worlds --ignore tests/stac_manager/test_types.py
 
 # One lock for everything, one for what `make bench` needs, one for the environments that asv makes.

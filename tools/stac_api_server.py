@@ -40,7 +40,6 @@ from tools.stac_api.search import Catalog
 from tools.stac_api.server import Server
 
 HOST = "127.0.0.1"
-MAX_URL_BYTES = 2**20  # a GET search may carry thousands of ids or a detailed geometry
 SHUTDOWN_SECONDS = 0.2
 
 
@@ -55,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         gc.enable()
         with socket.create_server((HOST, options.port), backlog=1024) as door:
             app.on_startup.append(partial(_begin, port=door.getsockname()[1], until_eof=options.until_eof))
-            how: dict[str, Any] = {"access_log": None, "print": None, "max_line_size": MAX_URL_BYTES}
+            how: dict[str, Any] = {"access_log": None, "print": None}
             web.run_app(app, sock=door, shutdown_timeout=SHUTDOWN_SECONDS, **how)
     except (InputError, OSError) as error:
         sys.stderr.write(f"error: {getattr(error, 'strerror', None) or error}\n")

@@ -25,6 +25,7 @@ LIMIT_OF_ONE = re.compile(rb'"limit"\s*:\s*1\s*[,}]')
 PASSED_ON = ("Allow", "Retry-After")  # headers of errors that reach the client
 QUICKLY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.GATEWAY_TIMEOUT)  # what a gateway answers by itself
 SENT_IN_ONE_BYTES = 65_536
+MAX_URL_BYTES = 2**20  # a GET search may carry thousands of ids or a detailed geometry
 
 
 class Server:
@@ -42,7 +43,9 @@ class Server:
         self.peak_in_flight = self.in_flight
 
     def application(self) -> web.Application:
-        app = web.Application(middlewares=[self.answer], client_max_size=0)
+        app = web.Application(
+            middlewares=[self.answer], client_max_size=0, handler_args={"max_line_size": MAX_URL_BYTES}
+        )
         gets = {"/": self.landing_page, "/api": self.openapi, "/collections": self.collections,
                 "/collections/{collection}": self.collection, "/search": self.search}  # fmt: skip
         self.paths: Json = {path: {} for path in gets}

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
-from aiohttp import web
+from aiohttp import __version__, web
 from support import fetch, ids, make_items
 
 from stac_manager import ApiStats, DataProcessingError, IngestModule, WorkflowContext
@@ -25,6 +25,7 @@ from stac_manager.api import ledger
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ITEMS = make_items(7)
 SECRET = "Bearer s3cret"
+AIOHTTP = tuple(map(int, __version__.split(".")[:3]))
 
 
 class Scripted:
@@ -459,7 +460,11 @@ async def test_a_source_that_is_a_web_page_is_said_to_be_one_at_once(concurrency
         ("http://127.0.0.1:9/", "cannot be reached: Connection refused"),
         ("http://no-such-host.invalid/", r"cannot be reached: (?!Unknown error)\w+"),
         (f"http://{'a' * 70}.example/", "cannot be asked"),
-        ("http://2130706433:8000/", "cannot be asked: not the name of a host, nor an address of four numbers"),
+        pytest.param(
+            "http://2130706433:8000/",
+            "cannot be asked: not the name of a host, nor an address of four numbers",
+            marks=pytest.mark.skipif(AIOHTTP < (3, 14, 5), reason="aiohttp takes it for 127.0.0.1"),
+        ),
     ],
 )
 @pytest.mark.parametrize("concurrency", [1, 5])
