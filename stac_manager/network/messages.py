@@ -60,8 +60,8 @@ def server_message(data: bytes) -> str:
 
 def errors_in(document: Mapping[str, Any]) -> str:
     """What a document says of `errors`, of an `error` (ArcGIS), or of nothing else than what went wrong; empty where it
-    is one of STAC."""
-    if "features" in document or "links" in document:
+    is one of STAC, which an empty page beside errors is not."""
+    if document.get("features") or "links" in document:
         return ""
     errors = document.get("errors") or document.get("error") or (document.keys() <= _OF_ERRORS and _words(document))
     if isinstance(errors, dict):

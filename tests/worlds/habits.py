@@ -467,11 +467,13 @@ class SortedById(Habit):
 
 
 class ErrorsIn200(Habit):
-    """Every so many searches: 200 with a list of errors, an error (ArcGIS) or its words (AWS), and no items."""
+    """Every so many searches: 200 with a list of errors, also beside an empty one of Items, an error (ArcGIS) or
+    its words (AWS)."""
 
     error: Json = {"message": "all shards failed"}  # noqa: RUF012
     forms: dict[str, Json] = {  # noqa: RUF012
-        "list": {"errors": [error]}, "single": {"error": {"code": 500, **error}}, "words": error
+        "list": {"errors": [error]}, "single": {"error": {"code": 500, **error}}, "words": error,
+        "beside": {"type": "FeatureCollection", "features": [], "errors": [error]},
     }  # fmt: skip
 
     def __init__(self, every: int = 5, form: str = "list") -> None:

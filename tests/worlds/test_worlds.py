@@ -675,6 +675,9 @@ CASES: dict[str, Callable[[], Case]] = {
         [WrongWayRound(refused=True), Refuses("POST")], options={"bbox": PACIFIC}, wanted=in_pacific, most_requests=30
     ),
     "errors in a 200": lambda: Case([ErrorsIn200()], options={"concurrency": 8}, most_requests=60),
+    "errors beside no Items in a 200, without counts": lambda: Case(
+        [ErrorsIn200(4, "beside")], world={"counts": False}, most_requests=60
+    ),
     "an error in a 200": lambda: Case([ErrorsIn200(form="single"), Ignores("bbox")], at_one_instant),
     "words in a 200": lambda: Case([ErrorsIn200(form="words"), Ignores("bbox")], at_one_instant, most_requests=30),
     "null in a 200": lambda: Case([NullIn200(), Ignores("bbox")], at_one_instant, most_requests=30),
