@@ -93,12 +93,10 @@ def items_of_parquet(
             number, begin = starts[-1], begin + len(groups)
             if begin == (len(groups) if footer is None else len(footer.edges) - 1) <= stop:
                 check_rows(number, file.metadata.num_rows + 1)
+            if rows is None:
+                _Rows(file.metadata, layout, schema)  # says what is wrong with the file, of which no row was read
             if begin >= stop:
                 break
-    if rows is None:
-        with _opened(source) as file:
-            schema = file.schema_arrow
-            _Rows(file.metadata, _layout(file), schema)  # says what is wrong with the file
 
 
 @contextmanager

@@ -464,9 +464,9 @@ def test_headers_that_were_given_and_do_not_help_are_named() -> None:
 MANY = [item(f"{index:05}") for index in range(3_000)]
 
 
-def parquet() -> bytes:
+def parquet(rows: int = 3_000) -> bytes:
     file = io.BytesIO()
-    table = parse_stac_items_to_arrow(MANY).read_all()
+    table = parse_stac_items_to_arrow(MANY).read_all().slice(0, rows)
     pyarrow.parquet.write_table(table, file, row_group_size=500)
     return file.getvalue()
 
@@ -522,6 +522,17 @@ def test_parquet_by_name_is_looked_at_as_on_the_disk() -> None:
         pytest.raises(DataProcessingError, match="error page"),
     ):
         fetch(f"{server.url}/x.parquet")
+
+
+@pytest.mark.parametrize(
+    ("rows", "options"), [(0, {}), (3_000, {"datetime": "1999"}), (3_000, {"datetime": "2999/.."})]
+)
+def test_parquet_of_which_no_row_is_read_is_no_failure(rows: int, options: dict[str, Any]) -> None:
+    one = {**item("one"), "properties": {"datetime": "1999-01-01T00:00:00Z", "end_datetime": "2999-01-01T00:00:00Z"}}
+    links = catalog(("item", "x.parquet"), ("item", "one.json"))
+    with serving({"/catalog.json": links, "/x.parquet": parquet(rows), "/one.json": document(one)}) as server:
+        ids, failures, _ = fetch(f"{server.url}/catalog.json", **options)
+    assert (ids, failures) == (["one"], [])
 
 
 @pytest.mark.parametrize("name", ["items.ndjson", "items.parquet"])
