@@ -71,8 +71,8 @@ EXACT_UNITS = {
 """Units of counts that come out the same each time, and the change from which on they are called."""
 EXPLAINING_UNITS = ("seconds or count",)
 """Units of what tells where a time went (`benchmarks/usage.py`): one run each, and the time itself is judged."""
-OF_OTHERS = ("peers", "stages", "decoders", "live_api")
-"""Modules of the suite that time other code beside ours, or servers of others: no commit makes these slower."""
+OF_OTHERS = re.compile(r"(peers|stages|decoders|live_api)\.|.*Peers\.")
+"""What times other code beside ours, or servers of others: no commit makes these slower."""
 BARE = "bare"  # parameters that begin so name a loop without the package, which is there to be compared with
 MEMORY_CHANGE = TIMING_CHANGE = 0.05
 PAIRED_TIMING_CHANGE = 0.03  # interleaved rounds see the same machine on both sides, so less is enough
@@ -102,7 +102,7 @@ class Metric:
 def is_judged(benchmark: str, params: Mapping[str, str], unit: str) -> bool:
     """Whether a change of it is one of ours."""
     is_bare = any(value.strip("'\"").startswith(BARE) for value in params.values())
-    return benchmark.partition(".")[0] not in OF_OTHERS and not is_bare and unit not in EXPLAINING_UNITS
+    return not OF_OTHERS.match(benchmark) and not is_bare and unit not in EXPLAINING_UNITS
 
 
 def metric_of(series: Series, *, paired: bool = False) -> Metric | None:

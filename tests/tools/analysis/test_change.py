@@ -610,7 +610,8 @@ def test_peers_and_bare_loops_are_not_ours_to_judge() -> None:
     def series(name: str, *params: tuple[str, str]) -> Series:
         return Series(name, params, "time", "seconds", "1")
 
-    every = [series("peers.FilePeers.time_read", ("way", "pystac")), series("stages.FileStages.time_stage"),
+    every = [series("peers.FilePeers.time_read", ("way", "pystac")), series("remote.RemotePeers.time_read"),
+             series("stages.FileStages.time_stage"),
              series("decoders.Decoders.time_x"), series("file_ingest.Kept.time_use", ("use", "bare_kept")),
              series("file_ingest.Kept.time_use", ("use", "kept"))]  # fmt: skip
     sides = [[{one: Measured("ok", level) for one in every}] * 12 for level in (1.0, 9.0)]
