@@ -54,3 +54,19 @@ def test_a_polite_kill_keeps_what_is_done_as_ctrl_c_does(history: ScratchHistory
         assert done.returncode
         assert f"git failed: fatal: bad revision '{name}'\n" in done.stdout
         assert "Traceback" not in done.stdout + done.stderr
+
+
+POOL = """
+import multiprocessing
+from tools.errors import end_as_ctrl_c_does
+end_as_ctrl_c_does()
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    pool.map(abs, [1])
+pool.join()
+"""
+
+
+def test_workers_of_a_pool_end_without_a_word() -> None:
+    """As those of `asv run --parallel` do: their parent ends them by what stands for a polite kill."""
+    done = subprocess.run([sys.executable, "-c", POOL], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
