@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import TypeAlias
 
-from .metrics import Measured, Metric
+from .metrics import Measured
 
 CONFIDENCE = 0.95
 FALSE_ALARM = 0.01  # the chance that a table with no change in it calls one
-LASTING = 3  # so many commits in a row on another level than before are a lasting change
 MINIMUM_RUNS = 6  # commits that it takes to know how much a benchmark swings from run to run
+ENOUGH_ALIKE, MOST_ALIKE = 5, 30.0  # so many benchmarks tell what is usual, and so many degrees it counts at most
 ASSUMED_RUN_SPREAD = 0.03  # what is taken for that swing while it is not known: a fraction, one standard deviation
 LEAST_RUN_SPREAD = 0.005
 DISTURBED, LEAST_DISTURBANCE = 5.0, 0.1
@@ -31,7 +31,7 @@ _NORMAL_DEGREES = 1e12  # with so many, Student's distribution is the normal one
 _NORMAL = statistics.NormalDist()
 _TWO_SIDED = _NORMAL.inv_cdf((1 + CONFIDENCE) / 2)
 _MAD_TO_DEVIATION = 1 / _NORMAL.inv_cdf(0.75)
-_MEDIAN_TO_MEAN = math.pi / 2  # the variance of a median of many samples by that of their mean
+_QUARTILE_TO_MEAN = 1.86  # the variance of a quartile of many samples by that of their mean
 
 _Part: TypeAlias = tuple[float, float]  # a variance and its degrees of freedom
 Samples: TypeAlias = tuple[str, Sequence[float]]  # of one commit
@@ -91,7 +91,7 @@ class RunSpread:
     is_known: bool
 
 
-def undisturbed(samples: Sequence[float], *, lower_is_better: bool) -> float:
+def undisturbed(samples: Sequence[float], *, lower_is_better: bool = True) -> float:
     """The quartile of the samples at the better end: other work only makes worse, and one lucky one is a minimum."""
     if len(samples) == 1:
         return samples[0]
@@ -141,7 +141,7 @@ def between_runs(
     memory, has the first part alone. None where the swing is not known and the samples cannot tell either: one on a
     side, or all the same.
     """
-    before, after = _log_medians(base), _log_medians(head)
+    before, after = log_levels(base), log_levels(head)
     shift = statistics.median(after) - statistics.median(before)
     swing = spread.deviation**2 * (1 / len(before) + 1 / len(after))
     if steady:
@@ -159,18 +159,44 @@ def _is_disturbed(base: _Part, head: _Part, of_base: int, of_head: int) -> bool:
     return bool(base[1] and head[1]) and head[0] * of_head > UNLIKE_BEFORE * base[0] * of_base
 
 
-def run_spread(runs: Sequence[Sequence[float]], assumed: float = ASSUMED_RUN_SPREAD) -> RunSpread:
-    """Learn the swing from the differences between neighbouring runs, cut off at three robust deviations, so that a
-    lasting change does not count. They share a run, which is worth a third of them (von Neumann 1941).
+def own_spread(runs: Sequence[Sequence[float]]) -> RunSpread:
+    """Learn the swing from the differences between neighbouring runs. They share a run, which is worth a third of them
+    (von Neumann 1941). They are cut off at three robust deviations, so that a lasting change does not count, or an
+    accident, which is two: a third that is as large shows that the machine has two speeds.
     """
-    if len(runs) < MINIMUM_RUNS:
-        return RunSpread(assumed, math.inf, is_known=False)
-    medians = _log_medians(runs)
-    differences = [after - before for before, after in pairwise(medians)]
-    most = 3 * statistics.median(map(abs, differences)) * _MAD_TO_DEVIATION
+    differences = [after - before for before, after in pairwise(log_levels(runs))]
+    sizes = sorted(map(abs, differences), reverse=True)
+    most = max([3 * statistics.median(sizes) * _MAD_TO_DEVIATION, *sizes[2:3]])
     kept = [max(-most, min(most, difference)) for difference in differences]
     deviation = math.sqrt(statistics.fmean(difference**2 for difference in kept) / 2)
-    return RunSpread(max(deviation, LEAST_RUN_SPREAD), len(differences) * 2 / 3, is_known=True)
+    return RunSpread(max(deviation, LEAST_RUN_SPREAD), len(differences) * 2 / 3, len(runs) >= MINIMUM_RUNS)
+
+
+def usual_spread(every: Sequence[RunSpread]) -> RunSpread | None:
+    """What the swings of several benchmarks have in common, and how alike they are, as degrees of freedom: the prior of
+    the moderated t (G. Smyth, Statistical Applications in Genetics and Molecular Biology 3:3, 2004). None of a few.
+    """
+    if len(every) < ENOUGH_ALIKE:
+        return None
+    from scipy.special import digamma, polygamma
+
+    halves = [one.degrees / 2 for one in every]
+    logs = [2 * math.log(one.deviation) - digamma(x) + math.log(x) for one, x in zip(every, halves, strict=True)]
+    excess = statistics.variance(logs) - statistics.fmean(float(polygamma(1, x)) for x in halves)
+    half = (1 + math.sqrt(1 + 2 * excess)) / (2 * excess) if excess > 0 else math.inf  # trigamma(half) is the excess
+    half = min(half, MOST_ALIKE / 2)
+    variance = math.exp(statistics.fmean(logs) + float(digamma(half)) - math.log(half))
+    return RunSpread(math.sqrt(variance), 2 * half, is_known=True)
+
+
+def run_spread(runs: Sequence[Sequence[float]], usual: RunSpread | None = None) -> RunSpread:
+    """The swing of a benchmark by its runs and by what is usual, which counts as its degrees of freedom say."""
+    own = own_spread(runs) if len(runs) > 1 else RunSpread(0.0, 0.0, is_known=False)
+    if usual is None:
+        return own if own.is_known else RunSpread(ASSUMED_RUN_SPREAD, math.inf, is_known=False)
+    degrees = own.degrees + usual.degrees
+    deviation = math.sqrt(sum(one.deviation**2 * one.degrees for one in (own, usual)) / degrees)
+    return RunSpread(deviation if own.is_known else max(deviation, ASSUMED_RUN_SPREAD), degrees, own.is_known)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -191,7 +217,7 @@ def _student(shift: float, parts: Sequence[_Part]) -> Difference:
     degrees = min(variance**2 / loss, _NORMAL_DEGREES) if loss else _NORMAL_DEGREES
     p_value = 2 * float(stdtr(degrees, -abs(shift) / error))
     reach = float(stdtrit(degrees, (1 + CONFIDENCE) / 2)) * error
-    ends = (max(-_FURTHEST, min(_FURTHEST, shift + end)) for end in (0.0, -reach, reach))
+    ends = (max(-_FURTHEST, min(_FURTHEST, end)) for end in (shift, shift - reach, shift + reach))
     ratio, low, high = map(math.exp, ends)
     return Difference(ratio, low, high, min(1.0, p_value))
 
@@ -222,18 +248,18 @@ def _as_ranks_agree(
 
 
 def _variance_inside(runs: Sequence[Sequence[float]]) -> _Part:
-    """The variance of the median of all samples, by their scatter within the runs, and its degrees of freedom."""
+    """The variance of the quartile of all samples, by their scatter within the runs, and its degrees of freedom."""
     logarithms = [[math.log(value) for value in run] for run in runs]
     count = sum(map(len, runs))
     degrees = count - len(runs)
     if not degrees:
         return 0.0, 0.0
     squares = sum((value - middle) ** 2 for run in logarithms for middle in [statistics.fmean(run)] for value in run)
-    return _MEDIAN_TO_MEAN * squares / degrees / count, float(degrees)
+    return _QUARTILE_TO_MEAN * squares / degrees / count, float(degrees)
 
 
-def _log_medians(runs: Sequence[Sequence[float]]) -> list[float]:
-    return [math.log(statistics.median(run)) for run in runs]
+def log_levels(runs: Sequence[Sequence[float]]) -> list[float]:
+    return [math.log(undisturbed(run)) for run in runs]
 
 
 def _signed_rank_chances(count: int) -> list[float]:
@@ -243,36 +269,3 @@ def _signed_rank_chances(count: int) -> list[float]:
         nothing = [0] * rank
         ways = [without + with_it for without, with_it in zip(ways + nothing, nothing + ways, strict=True)]
     return [below / 2**count for below in accumulate(ways)]
-
-
-def level_before(runs: Sequence[Samples], judged: Samples, spread: RunSpread, metric: Metric) -> Sequence[Samples]:
-    """The level before: where it is of a commit or two, an accident perhaps, the one before that if that is nearer."""
-    last = _settled(runs, spread, metric)
-    if len(last) >= LASTING or len(last) == len(runs):
-        return last
-    earlier = _settled(runs[: -len(last)], spread, metric)
-    (goal,) = _log_medians([judged[1]])
-    return min(last, earlier, key=lambda side: abs(statistics.median(_log_medians([x for _, x in side])) - goal))
-
-
-def _settled(runs: Sequence[Samples], spread: RunSpread, metric: Metric) -> Sequence[Samples]:
-    """The runs since the last lasting change, which is no news and must not blur what is normal now."""
-    while len(runs) > 1:
-        split = best_split(runs, range(1, len(runs)))
-        before, after = ([x for _, x in side] for side in (runs[:split], runs[split:]))
-        found = between_runs(before, after, spread, steady=metric.nature == "memory")
-        if found is None or found.p_value * len(runs) >= FALSE_ALARM or not metric.is_large(found.ratio):
-            break
-        runs = runs[split:]
-    return runs
-
-
-def best_split(runs: Sequence[Samples], places: Sequence[int]) -> int:
-    """Where the level changed, if it did: the place that leaves the least deviation on both sides."""
-    levels = _log_medians([samples for _, samples in runs])
-
-    def left_over(place: int) -> float:
-        sides = (levels[:place], levels[place:])
-        return sum(abs(level - middle) for side in sides for middle in [statistics.median(side)] for level in side)
-
-    return min(places, key=left_over)

@@ -3,15 +3,15 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from statistics import median
 
 from tools.words import clipped, percent, plural, quantity
 
-from . import certainty
-from .certainty import Samples
+from . import certainty, levels
+from .certainty import RunSpread, Samples
 from .metrics import Measured, Metric, Nature, Run, metric_of
 from .verdicts import EXIT_CODES, Finding, Row, Status, counted, exact_verdict, overall, rows_of
 
@@ -150,33 +150,35 @@ def _findings(before: Sequence[Run], after: Sequence[Run]) -> Iterator[Finding]:
         last = (series for run in old if run.commit == before[-1].commit for series in run.series)
         missed = (x for x in last if x.name not in names and versions.get(x.benchmark, x.version) == x.version)
         known = {series.name for run in old for series, one in run.series.items() if one.status != "n/a"}
-        swing = _usual_swing(old)
+        swings = _usual_swings(old, new)
         for series in (*every, *dict.fromkeys(missed)):
             metric = metric_of(series)
             sides = [[(run.commit, run.series[series]) for run in runs if series in run.series] for runs in (old, new)]
             row = _missing(Row(series, environment), *sides, is_known=series.name in known)
             if metric is not None and row is not None:
-                yield Finding(row, metric) if row.evidence else _of_history(row, metric, swing, *sides)
+                usual = swings.get(metric.nature)
+                yield Finding(row, metric) if row.evidence else _of_history(row, metric, usual, *sides)
 
 
-def _usual_swing(runs: Sequence[Run]) -> dict[Nature, float]:
-    """How much most benchmarks of a kind swing here: taken for one that is too new to show it, if it is no less than
-    what is assumed anyway."""
-    found: dict[Nature, list[float]] = {}
+def _usual_swings(old: Sequence[Run], new: Sequence[Run]) -> dict[Nature, RunSpread | None]:
+    """How much the benchmarks of a kind swing here from run to run. Where hardly any run was before, what is judged is
+    among them: most benchmarks have not changed."""
+    runs = old if len(old) >= levels.LASTING else [*old, *new]
+    found: dict[Nature, list[RunSpread]] = {}
     for series in dict.fromkeys(series for run in runs for series in run.series):
         metric = metric_of(series)
         measured = [run.series[series] for run in runs if series in run.series]
         samples = [one.sample for one in measured if one.status == "ok"]
-        if metric is not None and len(samples) >= certainty.MINIMUM_RUNS and min(map(min, samples)) > 0:
-            found.setdefault(metric.nature, []).append(certainty.run_spread(samples).deviation)
-    return {nature: max(certainty.ASSUMED_RUN_SPREAD, median(every)) for nature, every in found.items()}
+        if metric is not None and len(samples) > 1 and min(map(min, samples)) > 0:
+            found.setdefault(metric.nature, []).append(certainty.own_spread(samples))
+    return {nature: certainty.usual_spread(every) for nature, every in found.items()}
 
 
-def _of_history(row: Row, metric: Metric, swing: Mapping[Nature, float], before: _Side, after: _Side) -> Finding:
+def _of_history(row: Row, metric: Metric, usual: RunSpread | None, before: _Side, after: _Side) -> Finding:
     good: list[list[Samples]] = [
         [(commit, one.sample) for commit, one in side if one.status == "ok"] for side in (before, after)
     ]
-    finding = _compare_history(row, metric, swing.get(metric.nature, certainty.ASSUMED_RUN_SPREAD), *good)
+    finding = _compare_history(row, metric, usual, *good)
     states = [one.status for _, one in before]
     failed = "failed" in states[states.index("ok") :] and finding.basis
     return replace(finding, basis=f"{finding.basis}; it failed in between") if failed else finding
@@ -236,9 +238,10 @@ def _compare_rounds(
 
 
 def _compare_history(
-    row: Row, metric: Metric, assumed: float, before: Sequence[Samples], after: Sequence[Samples]
+    row: Row, metric: Metric, usual: RunSpread | None, before: Sequence[Samples], after: Sequence[Samples]
 ) -> Finding:
-    values = {commit: median(samples) for commit, samples in (*before, *after)}
+    less_is_better = metric.lower_is_better
+    values = {x: certainty.undisturbed(samples, lower_is_better=less_is_better) for x, samples in (*before, *after)}
     every = [value for _, samples in (*before, *after) for value in samples]
     if min(every) < 0:
         return Finding(replace(row, evidence="a value below 0 has no ratio"), metric)
@@ -253,11 +256,14 @@ def _compare_history(
     has_zero = min(every) == 0
     if has_zero:  # a count that may be 0 has no ratio; one more has
         before, after = ([(commit, [x + 1 for x in samples]) for commit, samples in side] for side in (before, after))
-    learned = before if len(before) >= max(certainty.MINIMUM_RUNS, len(after)) else (*before, *after)
-    spread = certainty.run_spread([samples for _, samples in learned], assumed)  # what is judged is no swing
-    before = certainty.level_before(before, after[0], spread, metric)
+    is_short = len(before) < max(len(after), 0 if usual else certainty.MINIMUM_RUNS)  # else what is judged is no swing
+    if not less_is_better:  # a rate, by its inverse: other work only makes that larger
+        before, after = ([(commit, [1 / x for x in samples]) for commit, samples in side] for side in (before, after))
+    learned = [*before, *after] if is_short and len(before) + len(after) >= certainty.MINIMUM_RUNS else before
+    spread = certainty.run_spread([samples for _, samples in learned], usual)
+    before = levels.level_before(before, after[0], spread, metric)
     runs = [*before, *after]
-    split = certainty.best_split(runs, range(len(before), len(runs)))
+    split = levels.best_split(runs, range(len(before), len(runs)))
     old, new = runs[:split], runs[split:]
     sides = ([values[commit] for commit, _ in side] for side in (old, new))
     # As logarithms have it: between two values in the middle, their geometric mean.
@@ -267,6 +273,9 @@ def _compare_history(
     difference = certainty.between_runs([x for _, x in old], [x for _, x in new], spread, steady=steady)
     if difference is None:
         return Finding(replace(row, evidence=_too_few([x for _, x in runs])), metric)
+    if not less_is_better:
+        ratio, low, high = (1 / one for one in (difference.ratio, difference.high, difference.low))
+        difference = replace(difference, ratio=ratio, low=low, high=high)
     # Where it happened was looked for: each place that it might have been is a comparison.
     difference = replace(difference, p_value=min(1.0, difference.p_value * len(after)))
     swing = f"{percent(spread.deviation)} ({'measured' if spread.is_known else 'assumed'})"

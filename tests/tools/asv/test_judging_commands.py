@@ -78,7 +78,7 @@ def test_markdown_and_json(run: Run, tmp_path: Path) -> None:
     page = run("regressions", "--results", results, "--format", "md")
     assert page.returncode == 1
     assert f"| {NAME} |" in page.stdout
-    assert re.search(r"\| \+97 % +\| \+80 % to \+114 % +\| regression +\|\n", page.stdout)
+    assert re.search(r"\| \+98 % +\| \+82 % to \+116 % +\| regression +\|\n", page.stdout)
     done = run("regressions", "--results", results, "--format", "json", "--output", tmp_path / "out" / "verdict.json")
     assert (done.returncode, done.stdout) == (1, "")
     written = (tmp_path / "out" / "verdict.json").read_text()
