@@ -2,8 +2,9 @@
 
 import math
 import re
+import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, Self
@@ -15,12 +16,16 @@ from .metrics import Metric, Series, metric_of
 
 Status = Literal["regression", "improvement", "no change", "unstable", "not enough data"]
 
+AGAIN, MOST_AGAIN = 3, 5
+"""How often what is called is measured again, and how many of a commit, apart from counts."""
+REPEATED = 0.5  # this share of a change repeats, on a logarithmic scale
 LEAST_P_VALUE = 0.0001  # smaller ones are not told apart: no tail is known so well
 UNSTABLE_REACH = 0.20  # an interval that reaches further than this from no change hides what people care about
 EXIT_CODES: dict[Status, int] = {
     "regression": 1, "improvement": 0, "unstable": 2, "no change": 0, "not enough data": 2
 }  # fmt: skip
 """By status; what to look at first comes first."""
+Pair = Sequence[Sequence[float]]  # the samples before and after
 
 
 @dataclass(frozen=True)
@@ -64,13 +69,18 @@ class Row:
     def metric(self) -> Metric | None:
         return metric_of(self.series)
 
+    @property
+    def is_exact(self) -> bool:
+        return self.metric is not None and self.metric.nature == "exact"
+
     def not_repeated(self, pairs: Sequence[tuple[float, float]]) -> Self:
-        """An exact count, by what it was each time that it was measured on both sides."""
-        shown = ", then ".join(" and ".join(quantity(value, self.series.unit) for value in pair) for pair in pairs)
-        words = f"measured again, the difference did not repeat: {shown}"
+        """By what it was each time that it was measured again on both sides."""
+        told = ", then ".join(" and ".join(quantity(value, self.series.unit) for value in pair) for pair in pairs)
+        words = f"measured again, the difference did not repeat: {told}"
         base, head = min(pairs, key=lambda pair: abs(pair[1] - pair[0]))
         ratio = head / base if base else None
-        return replace(self, status="no change", base=base, head=head, ratio=ratio, guilty=None, evidence=words)
+        shown = replace(self, base=base, head=head, ratio=ratio, low=None, high=None, p_value=None)
+        return replace(shown, status="no change", guilty=None, evidence=words)
 
     @property
     def short_name(self) -> str:
@@ -113,6 +123,46 @@ def exact_verdict(base: float, head: float, metric: Metric) -> Status:
     if base == head or (min(base, head) > 0 and not metric.is_large(head / base)):
         return "no change"
     return _direction(head > base, metric)
+
+
+def called_again(called: Sequence[Row]) -> list[Row]:
+    """What is measured again before it is called: every count, and of each commit the most certain of the others."""
+    asked = [row for row in called if row.is_exact]
+    for guilty in dict.fromkeys(row.guilty for row in called):
+        others = [row for row in called if row.guilty == guilty and not row.is_exact]
+        asked += sorted(others, key=lambda row: (row.p_value or 0.0, row.name))[:MOST_AGAIN]
+    return asked
+
+
+def after_repeats(rows: Sequence[Row], called: Sequence[Row], pairs: Mapping[Row, Sequence[Pair]]) -> tuple[Row, ...]:
+    """The rows, of which some were `called` and measured again, as often as `pairs` has samples of before and after.
+
+    What does not repeat has not changed; and where none of the others that were measured again does, neither has what
+    was called of the same commit and not measured again: that was the machine's night.
+    """
+    found = {row: _repeated(row, pairs[row]) for row in called if row in pairs}
+    held = {row.guilty for row, again in found.items() if again is row and not row.is_exact}
+    lost = {row.guilty for row, again in found.items() if again is not row and not row.is_exact} - held
+    words = "what was called beside it did not repeat when it was measured again"
+    for row in called:
+        if row not in found and row.guilty in lost:
+            found[row] = replace(row, status="unstable", guilty=None, evidence=words)
+    return tuple(found.get(row, row) for row in rows)
+
+
+def _repeated(row: Row, pairs: Sequence[Pair]) -> Row:
+    """A called row, if it repeats: a count each time; in the middle at least half of what was called of all else."""
+    metric = row.metric
+    if metric is None or not pairs:
+        return row
+    values = [tuple(certainty.undisturbed(x, lower_is_better=metric.lower_is_better) for x in pair) for pair in pairs]
+    both = [(before, after) for before, after in values]
+    if metric.nature == "exact":
+        return row if all(exact_verdict(*pair, metric) == row.status for pair in both) else row.not_repeated(both)
+    if row.ratio is None or min(map(min, both)) <= 0:
+        return row
+    middle = statistics.median(math.log(after / before) for before, after in both)
+    return row if middle / math.log(row.ratio) >= REPEATED else row.not_repeated(both)
 
 
 def overall(rows: Sequence[Row]) -> Status:

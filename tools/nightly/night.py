@@ -4,7 +4,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +14,8 @@ from asv.util import UserError
 from filelock import FileLock, Timeout
 
 from tools.analysis.change import Change
-from tools.analysis.verdicts import Row, exact_verdict
+from tools.analysis.metrics import Measured, Series
+from tools.analysis.verdicts import AGAIN, Row, after_repeats, called_again
 from tools.asv.files import only, read_history
 from tools.asv.git import Repository
 from tools.asv.history import judge
@@ -191,29 +192,40 @@ class _Night:
             return str(error)
 
     def _confirmed(self, change: Change) -> Change:
-        """Measure exact counts that differ once more, at the commit that is named and the one before it."""
-        exact = [row for row in change.regressions if row.metric and row.metric.nature == "exact"]
-        called = [row for row in exact if row.guilty in self.line[1:]]
-        if not called:
+        """Measure what is called once more, at the commit that is named and the one before it, in turns."""
+        called = [row for row in change.regressions if row.guilty in self.line[1:] and row.head is not None]
+        asked = called_again(called)
+        if not asked:
             return change
-        pattern = only(sorted({row.series.benchmark for row in called}))
-        before = {row.guilty: self.line[self.line.index(row.guilty or "") - 1] for row in called}
+        pattern = only(sorted({row.series.benchmark for row in asked}))
+        before = {row.guilty: self.line[self.line.index(row.guilty or "") - 1] for row in asked}
         scratch, machine = self.work / "confirmed", self.home.name
         shutil.rmtree(scratch, ignore_errors=True)
-        for commit in dict.fromkeys((*before.values(), *before)):
-            arguments = ["run", f"{commit}^!", "--machine", machine, "--bench", pattern]
-            arguments += ["--attribute", "rounds=1", "--no-pull"]
-            self.asv.run(f"measure {str(commit)[:8]} again", arguments, scratch)
-        values = {file.commit: file.run.series for file in read_history(scratch, machine=machine).files}
+        arguments = [
+            "--machine",
+            machine,
+            "--bench",
+            pattern,
+            "--record-samples",
+            "--attribute",
+            "rounds=1",
+            "--no-pull",
+        ]
+        measured: list[dict[str, Mapping[Series, Measured]]] = []
+        for number in range(1 if all(row.is_exact for row in asked) else AGAIN):
+            commits = list(dict.fromkeys(map(str, (*before.values(), *before))))
+            for commit in commits[:: -1 if number % 2 else 1]:
+                what = f"measure {commit[:8]} again"
+                self.asv.run(what, ["run", f"{commit}^!", *arguments], scratch / str(number))
+            files = read_history(scratch / str(number), machine=machine).files
+            measured.append({file.commit: file.run.series for file in files})
 
-        def again(row: Row) -> Row:
-            pair = (values.get(commit, {}).get(row.series) for commit in (before[row.guilty], row.guilty or ""))
-            base, head = (one.value if one else None for one in pair)
-            if base is None or head is None or row.metric is None:
-                return row
-            return row if exact_verdict(base, head, row.metric) == row.status else row.not_repeated([(base, head)])
+        def pair(row: Row, values: Mapping[str, Mapping[Series, Measured]]) -> list[Sequence[float]]:
+            sides = (values.get(commit, {}).get(row.series) for commit in (before[row.guilty], row.guilty or ""))
+            return [one.sample for one in sides if one is not None and one.status == "ok"]
 
-        return replace(change, rows=tuple(again(row) if row in called else row for row in change.rows))
+        pairs = {row: [two for values in measured if len(two := pair(row, values)) == 2] for row in asked}
+        return replace(change, rows=after_repeats(change.rows, called, pairs))
 
 
 def _register_machine(template: str | None) -> str:

@@ -21,7 +21,7 @@ from tools.analysis.change import Change, between, overall
 from tools.analysis.metrics import Measured, Metric, Run, Series, metric_of
 from tools.analysis.model import Environment, Report
 from tools.analysis.two_reports import compare_reports
-from tools.analysis.verdicts import Finding, Row, exact_verdict, rows_of, verdict
+from tools.analysis.verdicts import Finding, Row, after_repeats, called_again, exact_verdict, rows_of, verdict
 from tools.asv.history import judge
 from tools.errors import ReportError
 from tools.render.page import change_page
@@ -686,3 +686,37 @@ def test_a_night_with_a_change_finds_it(before: int, swing: float, change: float
     random = numpy.random.default_rng(14)
     found = [nights(random, before, swing, change).regressions for _ in range(20)]
     assert sum([row.series.name for row in rows] == ["m.C.time_0"] for rows in found) >= 18
+
+
+@pytest.mark.parametrize(
+    ("unit", "pairs", "status"),
+    [
+        ("seconds", [(1.0, 1.2)] * 3, "regression"),
+        ("seconds", [(1.0, 1.1), (1.0, 1.1), (1.2, 1.0)], "regression"),  # half as much, in the middle
+        ("seconds", [(1.0, 1.08), (1.0, 1.2), (1.0, 1.01)], "no change"),
+        ("seconds", [(1.0, 0.8)] * 3, "no change"),
+        ("seconds", [], "regression"),  # it could not be measured again
+        ("requests", [(10, 12)], "regression"),
+        ("requests", [(10, 12), (12, 12)], "no change"),
+    ],
+)
+def test_what_is_called_is_measured_again(unit: str, pairs: list[tuple[float, float]], status: str) -> None:
+    row = Row(Series(NAME, (), "track", unit, "1"), status="regression", base=10.0, head=12.0, ratio=1.2, guilty="c")
+    (found,) = after_repeats([row], [row], {row: [((one,), (other,)) for one, other in pairs]})
+    assert (found.status, found.guilty) == (status, "c" if status == "regression" else None)
+    assert found is row or found.evidence.startswith("measured again, the difference did not repeat: ")
+
+
+@pytest.mark.parametrize(("repeats", "status"), [(True, "regression"), (False, "unstable")])
+def test_of_many_that_are_called_the_most_certain_are_measured_again(repeats: bool, status: str) -> None:
+    rows = [
+        Row(Series(f"m.time_{x}", (), "time", "seconds", "1"), status="regression", head=1.2, ratio=1.2, guilty="c",
+            p_value=x / 1e4) for x in range(9)
+    ]  # fmt: skip
+    asked = called_again(rows[::-1])
+    assert asked == rows[:5]
+    pairs = {row: [((1.0,), (1.2 if repeats and row is rows[4] else 1.0,))] * 3 for row in asked}
+    found = after_repeats(rows, rows, pairs)
+    assert [row.status for row in found] == ["no change"] * 4 + ["regression" if repeats else "no change"] + [
+        status
+    ] * 4
