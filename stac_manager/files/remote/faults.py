@@ -37,6 +37,7 @@ _CODES = {
     "UserProjectMissing": "requesters pay; name a project by x-goog-user-project in default_headers of client_options",
 }
 _WORDS = {
+    "/latest/api/token": (f"no credentials were found, and obstore reads no profiles in ~/.aws; {HINT}", False),
     "169.254.169.254": (f"no credentials were found; {HINT}", False),
     "redential": (f"no credentials were found; {HINT}", False),
     "redirect without LOCATION": (f"the store answered 301: {_REGION}", False),
@@ -73,7 +74,7 @@ def of_status(status: int, hint: str, retry_after: str | None = None, says: str 
 def of_obstore(text: str) -> RemoteError:
     """Tell from obstore's words what happened, without repeating them."""
     status, code, header = _STATUS.search(text), _CODE.search(text), _HEADER.search(text)
-    if status and "169.254.169.254" not in text:
+    if status and "169.254.169.254" not in text and "/latest/api/token" not in text:
         return of_status(int(status[1]), HINT, says=_CODES.get(code[1]) if code else None)
     if "invalid path" in text:
         key = _KEY.search(text)

@@ -169,7 +169,7 @@ class ObjectStores:
             raise ConfigurationError(f"option 'storage_options': {words}") from None
         except (errors.BaseError, ValueError, TypeError):
             raise ConfigurationError(
-                f"option 'storage_options': {STORES[origin[0]]} cannot be asked with these; what it needs: "
+                f"option 'storage_options', environment: {STORES[origin[0]]} cannot be asked with these; it needs: "
                 f"https://developmentseed.org/obstore/latest/api/store/{STORES[origin[0]].lower()}/ (az: account_name)"
             ) from None
 

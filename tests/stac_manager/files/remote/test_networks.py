@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import ssl
 from collections import Counter
 from contextlib import suppress
@@ -389,6 +390,14 @@ async def test_why_a_store_refuses_is_said_at_once(status: int, body: str, said:
         with pytest.raises(DataProcessingError, match=said):
             await ids(**bucket(port))
     assert len(handler.asked) <= 2  # once without a range
+
+
+async def test_where_no_credentials_are_found_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    nobody = dict.fromkeys(("endpoint", "metadata_endpoint"), "http://127.0.0.1:9")
+    with pytest.raises(DataProcessingError, match=r"no credentials were found, and obstore reads no profiles in ~/"):
+        await ids("s3://bucket/catalog.json", storage_options={**nobody, "region": "x"})
 
 
 async def test_where_one_may_not_know_what_is_missing_a_key_is_tried_unescaped_too() -> None:
