@@ -6,12 +6,9 @@ search for what lies beyond the last page, or among its items, finds what no pag
 
 from __future__ import annotations
 
-from asyncio import Lock
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
-from re import DOTALL, search, sub
-from typing import Any
 
 from stac_manager.api.cutting import times_of
 from stac_manager.api.features import DamagedPageError
@@ -52,15 +49,9 @@ def is_a_usual_limit(number: int) -> bool:
     return number >= FEWEST_FOR_DOUBT and str(number).rstrip("0") in ("1", "2", "5")
 
 
-def words_of(error: DataProcessingError) -> str:
-    """What a server said with an error, or what is wrong with its answer, but for numbers."""
-    found = search(r"the (?:server answered|answer is)(.*)", str(error), DOTALL)
-    return sub(r"\d+", "", found[1]) if found else ""
-
-
 def errs_itself(error: DataProcessingError) -> bool:
     """Whether an error is for what was asked: neither for who asks, nor for how much is asked."""
-    garbled = not error.status and words_of(error) != ""
+    garbled = not error.status and "the answer is" in str(error)
     return garbled or (error.status >= 500 and error.status not in REFUSALS)
 
 
@@ -71,59 +62,23 @@ class Beyond:
         self._fetcher, self._ledger, self._proof = fetcher, ledger, ledger.stats.completeness
         self._last: Page | Sample | None = None  # of a search in pages by number, of which another one ends last
         self._limit: int | None = None  # where pages end, though there are more items
-        self._asking = Lock()
         self._told = False  # of errors behind last pages
-        self._tries = True  # whether pages behind what may be the last are tried but for a moment
 
-    def may_err_at_end(self, reading: Reading) -> bool:
-        """Whether an error behind the pages of a reading may be all that follows its last one."""
-        fetcher = self._fetcher
-        works = reading.tally.fetched > 0 or isinstance(reading.share.partition, Pages)
-        if not works or reading.has_more:
+    def ends_in_error(self, reading: Reading, error: DataProcessingError) -> bool:
+        """Whether an error may be all that follows the last page: all that is counted has come; or nothing is counted,
+        and that page is not full, as those before it are. Then it is a failure, and a doubt."""
+        tally, asked = reading.tally, limit_of(reading.first) or 0
+        short = not reading.memory.last_was_full or (tally.fetched == 1 and tally.members < asked)
+        unlike = reading.ending.uneven or isinstance(reading.share.partition, Pages)
+        ends = short and not unlike if reading.has_more is None else not reading.has_more
+        if not ends or reading.memory.unnamed or not tally.fetched or not errs_itself(error):
             return False
-        if fetcher.errs_at_ends is None:
-            return self._tries and (reading.is_short or fetcher.sizes.are_reduced)
-        return fetcher.errs_at_ends != ""
-
-    async def errs_at_ends(self, query: Query, reading: Reading, error: DataProcessingError) -> bool:
-        """Whether an error is all that follows the last page, which a large one may not be, or one that holds nothing.
-        Then it is a failure, and a doubt."""
-        nothing = errs_itself(error) and reading.counted is None and reading.tally.fetched > 0 == reading.tally.members
-        if reading.has_more or (not nothing and not await self.follows_ends(query, error)):
-            return False
-        if not self._told:
+        if reading.counted is None:
+            if not self._told:
+                self._ledger.failures.add(shown(reading.first.url), f"what follows the last page: {error}")
             self._told = True
-            self._ledger.failures.add(shown(reading.first.url), f"what follows the last page: {error}")
-            if reading.counted is None:
-                reading.ending.shifted = reading.ending.shifted or f"{error}: taken for what follows the last page"
+            reading.ending.shifted = reading.ending.shifted or f"{error}: taken for what follows the last page"
         return True
-
-    async def follows_ends(self, query: Query, error: DataProcessingError) -> bool:
-        """Whether the server has next links on its last pages, and this error behind them: so it is where one item is
-        searched for by its id. Asked once."""
-        fetcher, errs = self._fetcher, errs_itself(error)
-        async with self._asking:
-            self._tries &= errs
-            if fetcher.errs_at_ends is None and errs:
-                one = await found(fetcher.client, query, Whole())
-                fetcher.errs_at_ends = await self._behind(query, one.first_member() if one else None)
-        return bool(fetcher.errs_at_ends) and words_of(error) == fetcher.errs_at_ends
-
-    async def _behind(self, query: Query, item: Any) -> str:
-        """What the server says behind the only page of an item, in words of its own; nothing where that is no error."""
-        client, name = self._fetcher.client, item.get("id") if isinstance(item, dict) else None
-        if not isinstance(name, str):
-            return ""
-        page = await found(client, query, Whole(), self._fetcher.page_size, {"ids": [name]})
-        if page is None or page.following is None or not page.size:
-            return ""
-        if any(each.get("id") != name for each in page.objects()):  # Collections may share an id
-            return ""
-        try:
-            await client.send(page.following, attempts=ATTEMPTS)
-        except DataProcessingError as error:
-            return words_of(error)
-        return ""
 
     async def lacks(self, query: Query) -> bool:
         """Whether the whole has to be read once more, after its parts: not where it is counted as they are by now."""

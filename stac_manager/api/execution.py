@@ -7,10 +7,9 @@ from itertools import chain
 
 from stac_manager.api.beyond import Beyond
 from stac_manager.api.by_number import look_at
-from stac_manager.api.elsewhere import from_both_ends, is_answered
 from stac_manager.api.features import DamagedPageError
 from stac_manager.api.fetching import BUFFER_BYTES, TRIES, Fetcher
-from stac_manager.api.forms import REFUSED_METHOD, REFUSED_PAGE, another_form, further, one_by_one, walked_anew
+from stac_manager.api.forms import REFUSED_METHOD, REFUSED_PAGE, another_form, further, one_by_one
 from stac_manager.api.ledger import TURN_SECONDS, Ledger
 from stac_manager.api.paging import OneItemError, Page
 from stac_manager.api.planning import IN_ORDER, Planned, Planner
@@ -21,7 +20,7 @@ from stac_manager.api.requests import Request
 from stac_manager.api.second_look import look_again
 from stac_manager.api.shares import Ending, Share, put_together, weight_of
 from stac_manager.api.splitting import Splitter
-from stac_manager.api.survey import heeds_collections
+from stac_manager.api.survey import heeds_collections, is_answered
 from stac_manager.api.ways import Ways
 from stac_manager.events import Split
 from stac_manager.exceptions import DataProcessingError
@@ -56,7 +55,7 @@ class Search:
     async def _read(self, share: Share) -> None:
         """Fetch the pages of a share, one after another."""
         part, size = share.partition, self._fetcher.page_size
-        first = self.ways.by_number.first_request(part) or self.query.request(part, size, *share.orders.members[:1])
+        first = self.ways.by_number.first_request(part) or self.query.request(part, size)
         reading = Reading(share, first, first, ending=Ending(shifted=share.doubt))
         self._replace(reading, self._splitter.at_start(share, self._ledger.came, size) if self._splitter else [])
         self._readings[reading] = None
@@ -82,7 +81,6 @@ class Search:
                 await self._survive(reading, error)
         if page and sent and not reading.stopped and reading.following is not None:
             reading.accept(page)
-            self._runner.add(self._splitter.beyond(reading) if self._splitter and reading.following else ())
             if not self._is_replaced(reading, sent, page):
                 self._room.resize(size, page.size_bytes)
                 self._stats.completeness.pages += 1
@@ -100,14 +98,13 @@ class Search:
             return None
         split, sizes, part = self._splitter, self._fetcher.sizes, reading.share.partition
         works = sizes.largest >= sizes.now and not (sizes.counting or sizes.helped)
-        few = split.attempts(reading, works=works) if split else self.ways.attempts(self.query, reading.share)
+        few = split.attempts(reading, works=works) if split else 1 if reading.share.jumps else None
         looks = self._fetcher.given is None and part == Whole() and not reading.tally.fetched
-        if self.ways.by_number.is_foremost(reading) or self._beyond.may_err_at_end(reading):
+        if self.ways.by_number.is_foremost(reading):
             try:
                 return await self._fetcher.fetch(reading, enough=self._ledger.left, attempts=TRIES)
-            except DataProcessingError as error:
-                is_last = self._fetcher.may_be_over(error) or self.ways.by_number.is_foremost(reading)
-                if is_last or await self._beyond.follows_ends(self.query, error):
+            except DataProcessingError:
+                if self.ways.by_number.is_foremost(reading):  # no page behind it came meanwhile
                     raise
         page = await self._fetcher.fetch(reading, enough=self._ledger.left, attempts=few)
         if looks and page and (apart := await one_by_one(self._fetcher.client, self.query, page)):
@@ -129,7 +126,7 @@ class Search:
             self.query = other
             reading.begin_anew(other.request(partition, self._fetcher.page_size))
             return
-        over = status in REFUSED_PAGE or (works and await self._beyond.errs_at_ends(self.query, reading, error))
+        over = status in REFUSED_PAGE or self._beyond.ends_in_error(reading, error)
         if over and numbers.ends(reading):
             self._fetcher.sizes.grow_again()
             return
@@ -245,16 +242,12 @@ class Search:
             self._splitter.repairs.ended(reading)
         if not reading.stopped:
             await self._beyond.look(self.query, reading, last=self._runner.unfinished == 1 and not self._splitter)
-            why = reading.share.orders.error
-            if why and not reading.ending.error and (reading.counted is None or reading.missing()):
-                reading.fail(why)
             if reading.missing():
                 await self._repair(reading)
         if self._splitter is not None:
-            self._runner.add(self._splitter.beyond(reading))
             self._ledger.finished(reading)
         elif not reading.stopped:
-            self._runner.add(await self.ways.behind(self.query, reading))
+            self._runner.add(self.ways.behind(reading))
         if reading.ending.error and not reading.stopped:
             if self._runner.unfinished == 1 and not self._fetcher.any_came:
                 raise DataProcessingError(reading.ending.error)
@@ -277,10 +270,7 @@ class Search:
             shares = await self.ways.by_space(self.query, reading, splitter)
             if not shares:
                 shares = splitter.repaired(reading, *about) if splitter else self.ways.halved(self.query, reading)
-            if not shares and about[1] not in (0, 1) and self._ledger.left is None:
-                shares = await from_both_ends(self._fetcher.client, self.query, reading)
-            shares = shares or self.ways.older(self.query, reading) or await walked_anew(self._fetcher.client, reading)
-            self._replace(reading, shares or self.ways.older(self.query, reading, last=True))
+            self._replace(reading, shares or self.ways.older(self.query, reading))
             reading.stopped |= splitter is not None and isinstance(reading.share.partition, Pages)
 
     async def _look(self, reading: Reading) -> None:

@@ -43,7 +43,6 @@ class Fetcher:
         self.given: Page | None = None  # the first page of a search read in sequence, where it is there already
         self.any_came = False
         self._errors_in_a_row = 0
-        self.errs_at_ends: str | None = None  # the error behind every last page; "" for none, None while nobody asked
 
     @property
     def page_size(self) -> int:
@@ -120,10 +119,6 @@ class Fetcher:
                 request, reading.first = larger, larger_first
         return request
 
-    def may_be_over(self, error: DataProcessingError) -> bool:
-        """Whether a page is refused because there is none, and not for its size."""
-        return error.status in REFUSED_PAGE and not self.client.is_for_size(error)
-
     def came(self) -> None:
         """Take note that a page could be had."""
         self.any_came, self._errors_in_a_row = True, 0
@@ -148,7 +143,7 @@ class Fetcher:
         """Look twice at a page that may not have all of its members, or without a next link, where no count tells
         whether it is the last, after so many members of its search."""
         self.next_links_seen |= page.following is not None
-        if self.errs_at_ends or (enough is not None and page.size >= enough):
+        if enough is not None and page.size >= enough:
             return page
         limit = limit_of(request) or limit_of(page.first) or self.page_size
         largest, seen = self.sizes.largest, self.next_links_seen

@@ -15,11 +15,11 @@ from stac_manager.api.paging import Page, page_if_any
 from stac_manager.api.query import NEWEST_FIRST, Query
 from stac_manager.api.reading import Reading
 from stac_manager.api.requests import Request, limit_of
-from stac_manager.api.shares import CIRCLES, Share
+from stac_manager.api.shares import CIRCLES
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.geojson import area_across, band_around, boxes_of
 from stac_manager.network import messages
-from stac_manager.plan import Pages, Partition, Whole
+from stac_manager.plan import Partition, Whole
 
 FIRST_FEW = 10  # items show whether a box is taken for what it is
 MOST_LAPSES = 2  # so often a search is begun once more because its links are no longer good
@@ -123,18 +123,6 @@ async def _beside_circle(client: Client, query: Query, reading: Reading) -> Quer
             return by_get
     reading.settle_circle(works=reading.is_short and part != Whole())
     return None
-
-
-async def walked_anew(client: Client, reading: Reading) -> list[Share]:
-    """The same once more where a link that is refused may have been good for a while only, as where they are signed or
-    name what the server remembers: its first page has another one by now than was ever followed."""
-    others_read_it = reading.stopped or isinstance(reading.share.partition, Pages)
-    if others_read_it or not reading.ending.lapsed or reading.share.depth >= MOST_LAPSES:
-        return []
-    page = await page_if_any(client, reading.first, reading.first, ATTEMPTS)
-    if page is None or page.following is None or reading.memory.circles.lead_back_to(page.following):
-        return []
-    return [reading.again()]
 
 
 async def one_by_one(client: Client, query: Query, page: Page) -> Query | None:

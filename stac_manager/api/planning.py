@@ -274,7 +274,7 @@ class Planner:
             seen = any(first_vertex(each.get("geometry")) is None for each in members)
             unseen = nulls is None and planned.failing
             nulls = None if seen else 0 if planned.failing else nulls
-        parts = first_page.tiles_for(page, workers)
+        parts = max(first_page.tiles_for(page, workers), 2 * planned.failing)
         tiles = cuts.plan(query.body.get("bbox"), parts)
         if len(tiles) < 2 or not space_cuts(page.matched, nowhere.result(), nulls):
             return planned

@@ -262,8 +262,7 @@ class Reading:
 
     def again(self) -> Share:
         """The same partition, to be read from its beginning over what came."""
-        share, self.share = self.share, replace(self.share, beyond=())
-        return replace(share, before=self.before, depth=share.depth + 1)
+        return replace(self.share, before=self.before, depth=self.share.depth + 1)
 
     def came(self) -> Seen:
         """Marks of all that was delivered of it, here and before."""

@@ -13,7 +13,7 @@ REPAIRS_IN_VAIN = 50
 """How often a partition that lacks items is read again, and how many are without anything new to show for it."""
 DOUBTS_IN_VAIN, FOR_DOUBTS = 2, 0.1
 """How many where nothing but counts speaks for it, and that for each page: then it is the counts that are wrong."""
-FAILURES_IN_VAIN = 50
+FAILURES_IN_VAIN = 80
 """How many more parts of a partition that cannot be had fail than are read: a cut leaves one of two, unless the server
 rounds times. And how many pages without anything new come before they do: nothing keeps items of one place apart."""
 GUESSES_IN_VAIN = 4
@@ -35,7 +35,7 @@ class Repairs:
         self._pages = pages
         self._in_vain = 0  # since one had
         self._doubted = 0  # pages of parts that end before their counts and show no gap
-        self._failures = 0.0  # of parts that were cut around a page, beyond those that were read
+        self._failures = 0  # of parts that were cut around a page, beyond those that were read
         self._again = 0  # pages of those that failed, since one had something new
         self.guesses = 0  # pages that were cut around, since a part of one could not be had
         self._parts_left = SPARE_PARTS  # of what ends before its count
@@ -53,8 +53,7 @@ class Repairs:
         if reading.ending.error and not reading.stopped:
             self.guesses = 0 if reading.share.failing else self.guesses + 1
         if reading.share.failing and not reading.stopped:
-            failed = 0.5 if reading.share.beyond else 1.0  # as that tells of what is beyond
-            self._failures = max(self._failures + (failed if reading.ending.error else -1), 0)
+            self._failures = max(self._failures + (1 if reading.ending.error else -1), 0)
             self._again += reading.tally.fetched if reading.ending.error and not reading.tally.items else 0
 
     def doubt(self, reading: Reading) -> bool:

@@ -50,11 +50,10 @@ BLIND_PARTITIONS = 16  # without counts nobody knows how many are right
 
 class Endpoints:
     """Where searches are answered, as the partitions that were read have found: the next ones ask there, and may go on
-    where one was let in. And which error follows every last page, if one does."""
+    where one was let in."""
 
     def __init__(self) -> None:
         self._by_collections: dict[tuple[str, ...], Endpoint] = {}
-        self.errs_at_ends: str | None = None
         self.let_in: set[URL] = set()
         self._posted = False  # whether Items were had by POST
 
@@ -208,7 +207,7 @@ async def read(
     partitions that follow, and `pool` the connections to there."""
     async with opened(replace(config, max_items=None), collection_id, stats, pool) as session:
         workers, whole = session.level.planned, isinstance(partition, Whole)
-        session.fetcher.errs_at_ends, session.fetcher.client.let_in = endpoints.errs_at_ends, endpoints.let_in
+        session.fetcher.client.let_in = endpoints.let_in
         planned = (
             await _planned(config, session, stats, blindly=True)
             if whole
@@ -221,7 +220,6 @@ async def read(
         async with owning(run.parts()) as parts:
             async for part in parts:
                 yield part
-        endpoints.errs_at_ends = endpoints.errs_at_ends or session.fetcher.errs_at_ends
         if session.fetcher.any_came:
             endpoints.learn(query, run.query.endpoint, posted=session.fetcher.client.posted)
     proof = stats.completeness

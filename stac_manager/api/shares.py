@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from math import inf
-from typing import Any
 
 from stac_manager.api.paging import Page
 from stac_manager.api.requests import Request, mark_of_request
@@ -13,14 +12,6 @@ from stac_manager.api.seen import Sample, Seen
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Interval, Partition, Tile
 from stac_manager.timestamps import SECOND
-
-
-@dataclass(frozen=True, slots=True)
-class Orders:
-    """In which orders a partition is read, one after another, and why."""
-
-    members: tuple[Mapping[str, Any], ...] = ()  # of its search, each of which asks for one
-    error: str = ""  # what comes in these may not show it again
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,11 +23,9 @@ class Share:
     depth: int = 0  # how often it was cut out of a larger one because something was wrong with that
     failing: bool = False  # whether that was a page which cannot be had: it may be in here
     alone: bool = False  # whether it is not cut, so that smaller pages of it are asked for
-    orders: Orders = Orders()
-    came: int = 0  # so many parts of it in a row, since one failed
+    jumps: int = 0  # over what cannot be had, of a search in order, since something came
     doubted: bool = False  # whether it is read once more for the sake of a count that contradicts its pages
     doubt: str | None = None  # what no count of it proves
-    beyond: tuple[Partition, ...] = ()  # what fails if this does not, as both do together, and what is newer than that
 
 
 def weight_of(share: Share) -> float:
@@ -55,7 +44,7 @@ def begin_of(partition: Partition) -> float:
 def put_together(shares: Iterable[Share]) -> list[tuple[list[Share], Share]]:
     """Several intervals of which each begins where the one before it ends, and the one in place of them."""
     groups: list[list[Share]] = []
-    intervals = [share for share in shares if isinstance(share.partition, Interval) and not share.beyond]
+    intervals = [share for share in shares if isinstance(share.partition, Interval)]
     for share in sorted(intervals, key=lambda each: begin_of(each.partition)):
         if groups and len(joined([groups[-1][-1].partition, share.partition])) == 1:
             groups[-1].append(share)

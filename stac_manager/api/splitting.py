@@ -14,21 +14,15 @@ from stac_manager.api.ownership import OWN, owner
 from stac_manager.api.paging import Page
 from stac_manager.api.reading import CAPPED, Reading
 from stac_manager.api.repairs import GUESSES_IN_VAIN, REPAIR_DEPTH, Repairs
-from stac_manager.api.shares import Share, joined
+from stac_manager.api.shares import Share
 from stac_manager.api.space import SpaceCuts
 from stac_manager.plan import Interval, Partition, Tile
-from stac_manager.timestamps import SECOND
 
 OVERSIZE = 1.3  # a partition is cut once it holds so many times what it should
 CUT_OFF_SHARE = 0.7  # a server that gives no next links is read in partitions of about this share of a page
 FEWEST_PAGES_TO_SHARE = 4
 FOR_SHARING, SPARE_REQUESTS = 0.25, 5
 WORTH_SHARING = 0.7  # work is shared where that ends it within this share of the time
-
-MOST_CAME = 3  # where so many halves in a row came, the rest is asked for, too: it may have failed but once
-
-SHORT_SECONDS = 3
-"""An interval that is shorter does not keep what is asked for around its neighbours apart."""
 
 Cuts: TypeAlias = Cutter | SpaceCuts
 """Cuts partitions by time or by space, and learns from what the server counts."""
@@ -63,20 +57,6 @@ def parts_at_start(estimate: float, left: float, workers: int, page: int) -> int
     is read, as it would keep one worker busy when others have no work any more; 0 to leave it as it is."""
     fair = max(left / workers, FEWEST_PAGES_TO_SHARE * page)
     return ceil(estimate / fair) if estimate > OVERSIZE * fair + page else 0
-
-
-def _is_short(part: Partition) -> bool:
-    if not isinstance(part, Interval) or part.start is None or part.end is None:
-        return False
-    return part.end - part.start < SHORT_SECONDS * SECOND
-
-
-def _begun(part: Partition) -> list[Partition]:
-    """A part with its beginning apart, which is asked for with what is older."""
-    if not isinstance(part, Interval) or part.start is None or _is_short(part):
-        return [part]
-    edge = part.start + SHORT_SECONDS * SECOND
-    return [replace(part, end=edge), replace(part, start=edge)]
 
 
 class Splitter:
@@ -183,7 +163,7 @@ class Splitter:
         smaller = Share(share.partition, reading.before, share.depth, failing=True, alone=True)
         alone = [smaller] if self.can_cut(reading) else []
         if lacks in (0, 1):
-            reading.stopped, reading.share = lacks == 0, replace(share, beyond=())
+            reading.stopped = lacks == 0
             return alone
         return self._repaired(reading, largest) or (alone if ending.error and not ending.lapsed else [])
 
@@ -195,10 +175,7 @@ class Splitter:
         full = reading.memory.last_was_full or ending.problem == CAPPED
         able = self.can_cut(reading) and self.repairs.isolate
         if ending.error is not None and not reading.tally.fetched:  # no page of it can be had: around what?
-            if not able or not (found := self._halved(replace(share, came=0), share.beyond)):
-                return self._cut_short(reading, 2) if able else []
-            reading.share = replace(share, beyond=())
-            return found
+            return self._cut_short(reading, 2) if able else []
         depth = share.depth + (not ending.doubtful and not full and ending.error is None)
         divisible = isinstance(share.partition, Interval | Tile)
         if depth > REPAIR_DEPTH or not divisible or not self.repairs.begin(doubtful=ending.doubtful):
@@ -209,31 +186,6 @@ class Splitter:
         if not shares and share.depth < REPAIR_DEPTH and ending.error is None:
             shares = [reading.again()]
         return [replace(each, doubted=doubted) for each in shares]
-
-    def beyond(self, reading: Reading) -> list[Share]:
-        """What to read behind a part of one that fails: where this one came to its end, the other one fails."""
-        share = reading.share
-        if not share.beyond:
-            return []
-        other, *newer = share.beyond
-        each = reading.share = replace(share, beyond=())
-        came = reading.following is None and not reading.stopped and reading.ending.error is None
-        # Where hardly one Item is left in a half, a count tells whether there are others, once all else has come.
-        early = newer if came and not reading.tally.members and self._sizes.counted is not None else []
-        behind = replace(each, partition=other, came=share.came + 1)
-        halves = came and self.repairs.isolate and behind.came < MOST_CAME
-        if halves and (found := self._halved(behind, [] if early else newer)):
-            return [*(replace(each, partition=part) for part in early), *found]
-        return [behind, *(replace(each, partition=part) for one in newer for part in _begun(one))]
-
-    def _halved(self, share: Share, newer: Sequence[Partition]) -> list[Share]:
-        """Cut a part that fails in two, of which one is read, and tells of the other one."""
-        part = share.partition
-        found: Sequence[Partition] = () if self.is_smallest(part) else self._cuts_of(part).cut(part, 2)
-        one, *others = [replace(each, estimate=None) for each in found or [part]]
-        if not others or _is_short(one) or _is_short(others[0]) or not self.repairs.spend(2):
-            return []
-        return [replace(share, failing=True, partition=one, beyond=(*joined(others), *joined(newer)))]
 
     def _cut_short(self, reading: Reading, parts: int, depth: int | None = None) -> list[Share]:
         """Cut a partition that ended before its count, as long as that brings pages."""

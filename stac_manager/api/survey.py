@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, TypeAlias
 
-from stac_manager.api.elsewhere import another_page, may_be_an_item
 from stac_manager.api.endpoint import EXTENSIONS, Endpoint, find_endpoint
 from stac_manager.api.forms import REFUSED_METHOD, REFUSED_SEARCH, another_form, found, one_by_one
 from stac_manager.api.http import ATTEMPTS, Answer, Client
@@ -14,17 +14,22 @@ from stac_manager.api.ownership import Asked, has_null_datetime
 from stac_manager.api.paging import Page, fetch_page, page_of
 from stac_manager.api.query import HARDLY_ANYTHING, NOWHERE, Bounds, Query, in_vain
 from stac_manager.api.requests import Request, limit_of, with_limit
+from stac_manager.api.space import cut
 from stac_manager.exceptions import DataProcessingError
-from stac_manager.geojson import first_vertex
-from stac_manager.network.retrying import TOO_LARGE
-from stac_manager.plan import NoDatetime, NoGeometry, Whole
+from stac_manager.geojson import boxes_of, first_vertex
+from stac_manager.network.bodies import RefusedBodyError
+from stac_manager.network.retrying import TOO_LARGE, Fault
+from stac_manager.plan import NoDatetime, NoGeometry, Tile, Whole
 from stac_manager.run import owned_tasks
 from stac_manager.timestamps import nanoseconds, seconds
+from stac_manager.urls import shown
 
 # Elasticsearch and stac-fastapi keep times as nanoseconds since 1970 in 64 bits, so that 2262 is the end.
 FAR = nanoseconds(HARDLY_ANYTHING.partition("/")[0])
+LATER, AT_SEA = {"datetime": HARDLY_ANYTHING}, {"bbox": list(NOWHERE)}
 BEFORE_FAR_FUTURE = "../2200-01-01T00:00:00.000Z"
 NO_COLLECTION = "no-such-collection-9b1c6f"
+MOST_HALVES = 20  # so often the area of what fails is halved
 MOST_COLLECTIONS = 20_000  # of so many the extent is looked at: the event loop waits meanwhile
 
 
@@ -36,12 +41,12 @@ class Survey:
     """What is known of a search before it is cut."""
 
     query: Query  # without open intervals where the server refuses them
-    page: Page  # the first one, or another one
+    page: Page  # the first one, or another one, without Items perhaps
     honours_datetime: bool  # whether the server was seen to leave items out when asked for other times
     reachable: int | None  # how many items a datetime filter without a beginning finds
     extent: tuple[float | None, float | None]  # the first and last second of the Collections concerned
     second_of_one: Request | None  # for the second page of a search with one item a page, as the server links to it
-    failed: DataProcessingError | None = None  # why the first one cannot be had, where it is another one
+    failed: DataProcessingError | None = None  # why the first one cannot be had
 
 
 async def survey(
@@ -105,14 +110,53 @@ def _leaves_out(probe: Page, counted: int) -> bool:
 async def around_first_page(
     client: Client, query: Query, error: DataProcessingError, collections: Answer | None = None
 ) -> Survey | None:
-    """What can be known of a search of which the first page cannot be had; None where no other page can be had."""
+    """What can be known of a search of which the first page cannot be had, as one Item may make each page that holds it
+    an error; None where nothing is answered."""
+    by_time, by_place = await _finds(client, query, LATER), await _finds(client, query, AT_SEA)
+    if not by_time and not by_place:
+        return None
+    client.look_with(query.request(Whole(), 1, LATER if by_time else AT_SEA))
+    first = query.request(Whole(), query.body["limit"])
+    page = await _page_beside(client, query) if by_place else None
+    page = page or Page(shown(first.url), 0, None, None, first, [])
     url = query.endpoint.collection(*query.body.get("collections", ())[:1])
     if collections is None and url is not None:
         collections = await client.ask(Request("GET", str(url)), attempts=1)
-    extent = _extent(collections)
-    if (found := await another_page(client, query, extent)) is None:
-        return None
-    return Survey(query, found[0], found[1], None, extent, None, error)
+    return Survey(query, page, by_time, None, _extent(collections), None, error)
+
+
+async def _page_beside(client: Client, query: Query) -> Page | None:
+    """A page with Items of one half of the area, which fails as a whole, or of one half of a half that fails, and so
+    on."""
+    failing = [Tile(*box) for box in boxes_of(query.body.get("bbox"))]
+    for tile in islice(failing, MOST_HALVES):  # which grows meanwhile
+        for half in cut(tile, (), 2):
+            page = await found(client, query, half, query.body["limit"], attempts=1)
+            if page is not None and page.size:
+                client.look_with(page.first)
+                return replace(page, matched=None)
+            failing += [half] if page is None else []
+    return None
+
+
+async def is_answered(client: Client, query: Query, error: DataProcessingError) -> bool:
+    """Whether a search of which the first page cannot be had is answered where it finds hardly anything."""
+    return may_be_an_item(error, query) and (await _finds(client, query, LATER) or await _finds(client, query, AT_SEA))
+
+
+def may_be_an_item(error: DataProcessingError, query: Query) -> bool:
+    """Whether a page may be damaged, or cannot be made, because of one item: not where nobody answers in time."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, Fault):
+        cause = cause.__cause__
+    refused = isinstance(error, RefusedBodyError) or "sortby" in query.body
+    return not refused and error.status in (0, *TOO_LARGE) and cause is not None and cause.reached
+
+
+async def _finds(client: Client, query: Query, where: Mapping[str, Any]) -> bool:
+    """Whether the search is answered where it finds hardly anything."""
+    asked = where is LATER or "intersects" not in query.body
+    return asked and await found(client, query, Whole(), 1, where, attempts=1) is not None
 
 
 async def _ask(client: Client, query: Query) -> _Answers:

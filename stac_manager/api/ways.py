@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from math import ceil
+from math import ceil, floor, inf
 
 from stac_manager.api.by_number import ByNumber, Frontier, look_at
 from stac_manager.api.fetching import Fetcher
 from stac_manager.api.first_page import parts_for
 from stac_manager.api.forms import found
-from stac_manager.api.in_order import is_newest_first, is_wide, older_than, rest_of
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.paging import NO_NEXT, Page
 from stac_manager.api.planning import TOO_SHORT, Planned, Planner
-from stac_manager.api.query import NOWHERE, Query
+from stac_manager.api.query import NEWEST_FIRST, NOWHERE, Query
 from stac_manager.api.reading import CAPPED, Reading
 from stac_manager.api.requests import LARGE_PAGE, Counter, Request, counter_of, counter_of_sizes
 from stac_manager.api.seen import Seen
 from stac_manager.api.shares import CIRCLES, Share
 from stac_manager.api.space import SpaceCuts
 from stac_manager.api.splitting import Splitter
-from stac_manager.api.survey import around_first_page, null_datetime_search
+from stac_manager.api.survey import around_first_page
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Interval, NoDatetime, Pages, Tile, Whole
+from stac_manager.timestamps import SECOND
 
 BY_NAMES = "The search was sent in parts: its ids, or its Collections, do not fit into one request."
 ONE_BY_ONE = "Collections were searched one by one: the server has no search in several at once."
@@ -34,6 +34,7 @@ MOST_AT_ONCE, DOUBTED_AT_ONCE = 4, 16
 """What a search is cut for that was meant to be read in sequence; if its count is all that says why, in finer parts:
 some of them are enough to see whether counts are wrong."""
 MOST_TILES = 64
+MOST_JUMPS = 22  # over twice as much time each: the last one is of three months
 
 
 class Ways:
@@ -95,15 +96,10 @@ class Ways:
         self._fetcher.follower.overlaps = overlaps
         self.by_number.begin(Frontier(counter, number, reading.counted, self._workers), reading)
 
-    async def behind(self, query: Query, reading: Reading) -> list[Share]:
+    def behind(self, reading: Reading) -> list[Share]:
         """What is behind a page that cannot be had, where the links count: the rest of its range, or the next page if
-        nobody asks for that otherwise. A search read in sequence goes on by numbers, or by time if it is in order."""
+        nobody asks for that otherwise. A search read in sequence goes on by numbers."""
         request = reading.ending.refused
-        if self._in_order and isinstance(reading.share.partition, Interval):
-            if (older := older_than(query, reading)) or reading.ending.error:
-                return older
-            page = await null_datetime_search(self._fetcher.client, query)
-            return [Share(NoDatetime())] if page is not None and page.size else []
         if request is None or reading.stopped:
             return []
         if (counter := self._counter(reading)) and self._latest is not None:
@@ -135,21 +131,29 @@ class Ways:
             self._ledger.claims.delivered = Seen()
         return [Share(part, reading.before, failing=bool(reading.ending.error)) for part in parts]
 
-    def older(self, query: Query, reading: Reading, *, last: bool = False) -> list[Share]:
-        """What is left of a search in order, which goes on by time; of all of it as the `last` way only."""
-        whole = isinstance(reading.share.partition, Whole)
-        if not self._in_order or whole > last or self._counter(reading) or not is_newest_first(query, reading):
+    def older(self, query: Query, reading: Reading) -> list[Share]:
+        """What is older than the last Item of a search in order, newest first, where no link leads on; or than one that
+        cannot be had, whose time nobody knows: twice as much is passed over each time that fails."""
+        part, ended, jumps = reading.share.partition, reading.descent.ended, reading.share.jumps
+        if not self._in_order or self._counter(reading) or not _is_newest_first(query, reading):
             return []
-        shares, claims = rest_of(query, reading), self._ledger.claims
-        if whole and shares and reading.counted is None:
+        if reading.tally.items and ended is not None:
+            end, jumps = floor(ended) + 1, 0
+        elif isinstance(part, Interval) and part.end is not None and reading.ending.error and jumps < MOST_JUMPS:
+            if jumps and reading.tally.members:
+                return []  # the server ignores `datetime`: nothing older can be asked for
+            if jumps == 0:
+                self._ledger.failed_pages(reading)
+            end, jumps = part.end // SECOND - 4 * 2**jumps, jumps + 1
+        else:
+            return []
+        if query.bounds.low is not None and end <= query.bounds.low:
+            return []
+        claims, whole = self._ledger.claims, part if isinstance(part, Interval) else Interval(None, None)
+        if reading.ending.error or reading.counted is None:
             reading.ending.shifted = reading.ending.problem  # some may have no datetime
-        claims.delivered = reading.came() if shares and claims.delivered is None else claims.delivered
-        return shares
-
-    def attempts(self, query: Query, share: Share) -> int | None:
-        """How often a page is asked for: once, where what cannot be had tells no more than which half to read."""
-        halved = share.failing and (query.halves(share.partition) or is_wide(query, share.partition))
-        return 1 if halved else None
+        claims.delivered = reading.came() if claims.delivered is None else claims.delivered
+        return [Share(replace(whole, end=end * SECOND), jumps=jumps)]
 
     async def by_space(self, query: Query, reading: Reading, splitter: Splitter | None) -> list[Share]:
         """Tiles of what time does not cut, and links do not show to its end, if the server filters by bbox."""
@@ -242,3 +246,12 @@ class Ways:
             if error is not None and not self._planned.reason:
                 raise DataProcessingError(error) from None
             return None
+
+
+def _is_newest_first(query: Query, reading: Reading) -> bool:
+    """Whether a search comes newest first: it is asked for so, or its pages show it."""
+    descent, keys = reading.descent, query.body.get("sortby")
+    if keys:
+        return keys[0]["field"] in ("datetime", NEWEST_FIRST[0]["field"]) and keys[0]["direction"] == "desc"
+    falls = descent.is_in_order and (descent.ended or inf) <= (descent.reached or 0)
+    return falls or isinstance(reading.share.partition, Interval)
