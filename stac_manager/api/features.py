@@ -10,7 +10,7 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
@@ -68,7 +68,6 @@ class Outline:
     begin: int
     end: int
     count: int = 0  # of the features, as far as is known before they are parsed
-    kept: list[tuple[Any, int]] = field(default_factory=list)  # a large one they begin with, and where it ends
 
     @classmethod
     def of(cls, data: bytes) -> Outline | None:
@@ -116,33 +115,18 @@ class Outline:
             pass
         return outline
 
-    async def with_first(self) -> Outline:
-        """Keep the first feature, if it is large: more than one will look at it before it is delivered."""
-        breaks, large = Breaks(), large_value(self.data, self.begin, self.end)
-        near = min(self.begin + LARGE_BYTES, self.end)
-        while near < self.end and _between(self.data, self.begin, near) is None:
-            try:
-                next(large)
-            except StopIteration as ended:
-                self.kept.extend([ended.value] if ended.value else [])
-                break
-            await breaks.take()
-        return self
-
     def features(self) -> Iterator[Any]:
-        """Parse the features one by one, for who looks at them: up to a large one that is not kept."""
-        return takewhile(lambda each: not isinstance(each, Pause), self.in_turns(keep=True))
+        """Parse the features one by one, for who looks at them: up to a large one."""
+        return takewhile(lambda each: not isinstance(each, Pause), self.in_turns())
 
-    def in_turns(self, loads: Callable[[Any], Any] = orjson.loads, *, keep: bool = False) -> Iterator[Any]:
+    def in_turns(self, loads: Callable[[Any], Any] = orjson.loads) -> Iterator[Any]:
         """Parse the features one by one, with each `Pause` within large ones. Where one ends is guessed from how the
         next one begins, and proved by the parser: an object that parses is whole, as it ends at exactly one place.
         Where the guesses fail, brackets tell. `DamagedPageError` is raised by the first that is no JSON."""
         data, at, end, stop = self.data, self.begin, self.end, self.begin
-        between, kept = _between(data, at, end), self.kept[:]
-        if not keep:
-            self.kept.clear()
+        between = _between(data, at, end)
         while True:
-            if between and not kept:
+            if between:
                 at, alike = yield from self._alike(at, between, loads)
                 if not alike:
                     break
@@ -151,7 +135,7 @@ class Outline:
                     yield feature  # the last one
                     return
                 break
-            large = kept.pop() if kept else (yield from large_value(data, at, end))
+            large = yield from large_value(data, at, end)
             if large is None:
                 break
             stop, comma = large[1], _COMMA.match(data, large[1], end)
@@ -258,14 +242,14 @@ async def document_of(data: bytes, content_type: str, *, outline: bool) -> Any:
     data = await asyncio.to_thread(in_utf_8, data, content_type) if large else in_utf_8(data, content_type)
     did(len(data))
     if outline and (found := Outline.of(data)) is not None:
-        return await found.with_first()
+        return found
     if len(data) <= WHOLE_BYTES:
         return decoded(data)
     for name in ("collections", "links"):
         if (listed := await listed_in(data, name)) is not None:
             return listed
     if (page := await asyncio.to_thread(Outline.scanned, data)) is not None:
-        return await page.with_first()
+        return page
     raise ValueError(f"it has {len(data)} bytes, and neither items nor Collections nor links")
 
 
