@@ -73,13 +73,20 @@ class Client:
     """A session with one server. `headers` are sent to the origin of `root` and nowhere else."""
 
     def __init__(
-        self, root: str, headers: Headers, stats: ApiStats, limiter: Limiter, connection: Connection, pool: Pool | None
+        self,
+        root: str,
+        headers: Headers,
+        stats: ApiStats,
+        limiter: Limiter,
+        connection: Connection,
+        pool: Pool | None,
+        let_in: set[URL] | None = None,
     ) -> None:
         self._source, self._stats = URL(root), stats
         credentials = Credentials(headers, lambda given: connection.credentials(self._source, given), of_query(root))
         self._carrier = Carrier(connection, limiter, stats)
         self.wire = Wire(self._source, credentials, connection, stats, limiter, pool, self._carrier.turn)
-        self.let_in: set[URL] = set()  # below which places items were had
+        self._let_in = set[URL]() if let_in is None else let_in  # below which places items were had
         self._latest: URL | None = None  # where they were had last
         self.posted = False  # whether some were had by POST
         self.sample: Request | None = None  # a small request that was answered
@@ -131,7 +138,7 @@ class Client:
                 raise TooLargeError(str(error)) from error
             raise
         if answer.size:
-            self.let_in.add(answer.url.parent)
+            self._let_in.add(answer.url.parent)
             self._latest = answer.url.with_query(None)
             self.posted |= request.method == "POST"
             if not self._carrier.knows:
@@ -196,7 +203,7 @@ class Client:
         if status == 407:
             return StatusError(f"{place}: {PROXY_DENIED}", status)
         # One who was let in there is not forbidden to go on (firewalls say so of too many requests), nor sent away.
-        let_in = status == 403 and reply.own and reply.url.parent in self.let_in
+        let_in = status == 403 and reply.own and reply.url.parent in self._let_in
         if status in messages.DENIED and self._source.raw_query_string not in reply.url.raw_query_string:
             place += QUERY_HINT
         secrets = self.wire.credentials.secrets if reply.own else ()

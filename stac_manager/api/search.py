@@ -95,12 +95,16 @@ class Session:
 
 @owned_context
 async def opened(
-    config: IngestConfig, collection_id: str | None, stats: ApiStats, pool: Pool | None = None
+    config: IngestConfig,
+    collection_id: str | None,
+    stats: ApiStats,
+    pool: Pool | None = None,
+    let_in: set[URL] | None = None,
 ) -> AsyncGenerator[Session, None]:
     """Open a session with the server of a search; an error in it says in `stats` that the search is incomplete."""
     level = limiter(config.concurrency)
     stats.concurrency = level.level
-    async with Client(config.source, config.headers, stats, level, Connection.of(config), pool) as client:
+    async with Client(config.source, config.headers, stats, level, Connection.of(config), pool, let_in) as client:
         fetcher = Fetcher(client, config.source, min(config.limit, config.max_items or config.limit))
         try:
             yield Session(level, fetcher, Planner(config, collection_id, fetcher))
@@ -205,9 +209,8 @@ async def read(
     """Yield the items that a partition owns, in parts, and call `done` with the report after the last. `texts` keeps
     the text of the latest item, where nothing else is wanted; `endpoints` where searches are answered, also for the
     partitions that follow, and `pool` the connections to there."""
-    async with opened(replace(config, max_items=None), collection_id, stats, pool) as session:
+    async with opened(replace(config, max_items=None), collection_id, stats, pool, endpoints.let_in) as session:
         workers, whole = session.level.planned, isinstance(partition, Whole)
-        session.fetcher.client.let_in = endpoints.let_in
         planned = (
             await _planned(config, session, stats, blindly=True)
             if whole
