@@ -67,8 +67,7 @@ class Beyond:
     def ends_in_error(self, reading: Reading, error: DataProcessingError) -> bool:
         """Whether an error may be all that follows the last page: all that is counted has come; or nothing is counted,
         and that page is not full, as those before it are. Then it is a failure, and a doubt."""
-        tally, asked = reading.tally, limit_of(reading.first) or 0
-        short = not reading.memory.last_was_full or (tally.fetched == 1 and tally.members < asked)
+        tally, short = reading.tally, reading.memory.circles.short
         unlike = reading.ending.uneven or isinstance(reading.share.partition, Pages)
         ends = short and not unlike if reading.has_more is None else not reading.has_more
         if not ends or reading.memory.unnamed or not tally.fetched or not errs_itself(error):

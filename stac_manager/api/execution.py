@@ -15,11 +15,10 @@ from stac_manager.api.paging import OneItemError, Page
 from stac_manager.api.planning import IN_ORDER, Planned, Planner
 from stac_manager.api.query import Named
 from stac_manager.api.reading import Reading
-from stac_manager.api.repairs import OVERLAP, OVERLAPPING, REPAIR_DEPTH
 from stac_manager.api.requests import Request
 from stac_manager.api.second_look import look_again
 from stac_manager.api.shares import Ending, Share, put_together, weight_of
-from stac_manager.api.splitting import Splitter
+from stac_manager.api.splitting import OVERLAP, OVERLAPPING, REPAIR_DEPTH, Splitter
 from stac_manager.api.survey import heeds_collections, is_answered
 from stac_manager.api.ways import Ways
 from stac_manager.events import Split

@@ -83,6 +83,7 @@ class Reading:
         self.ending.uneven |= self.tally.fetched > 0 and not self.memory.last_was_full
         self.tally.fetched += 1
         self.memory.last_was_full = page.full
+        self.memory.circles.short = not page.full and page.size < (limit_of(page.first) or 0)
         self.tally.members += page.size
         if self.counted is None:  # some servers count on some pages only
             self.counted = page.matched
@@ -91,8 +92,6 @@ class Reading:
         self.memory.counting |= page.counting
         if page.matched is not None:
             self.memory.counts.add(page.matched)
-        if page.following is None and self.tally.members in self.memory.counts and not self.memory.counting:
-            self.counted = self.tally.members  # of several counts, that which was met
         timed = self.counted is None or isinstance(self.share.partition, Interval)
         if timed:
             self.descend(page)

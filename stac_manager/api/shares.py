@@ -130,6 +130,7 @@ class Circles:
     fresh: int = 0  # pages with one
     began: int | None = None  # the mark of the first member of the first page, if it has others
     again: int = 0  # so many members are still to come once more, as it was begun anew
+    short: bool = False  # whether the latest page was smaller than others, and than was asked for
 
     def accept(self, request: Request, size: int) -> None:
         """Take note of a page that has come for a request."""

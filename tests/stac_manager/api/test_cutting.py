@@ -21,11 +21,11 @@ from stac_manager.api.ownership import Owner, owner
 from stac_manager.api.paging import Page
 from stac_manager.api.query import MARGIN_SECONDS, Bounds, Query
 from stac_manager.api.reading import Reading
-from stac_manager.api.repairs import FAILURES_IN_VAIN
 from stac_manager.api.requests import Request
 from stac_manager.api.shares import Descent, Share, weight_of
 from stac_manager.api.space import SpaceCuts, space_cuts
 from stac_manager.api.splitting import (
+    FAILURES_IN_VAIN,
     Splitter,
     parts_at_start,
     parts_of_oversized,
