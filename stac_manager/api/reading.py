@@ -80,9 +80,11 @@ class Reading:
 
     def accept(self, page: Page) -> None:
         """Take note of a page that has come, and of the request for the next."""
-        self.ending.uneven |= self.tally.fetched > 0 and not self.memory.last_was_full
+        if page.size:  # one that is empty may follow every last page
+            was_full = self.memory.last_was_full and not self.memory.circles.empty
+            self.ending.uneven |= self.tally.fetched > 0 and not was_full
+            self.memory.last_was_full = page.full
         self.tally.fetched += 1
-        self.memory.last_was_full = page.full
         self.memory.circles.short = not page.full and page.size < (limit_of(page.first) or 0)
         self.tally.members += page.size
         if self.counted is None:  # some servers count on some pages only
@@ -156,7 +158,8 @@ class Reading:
         """Whether its latest page is not as large as this server's get, or its only one has less than was asked for."""
         only = self.tally.fetched == 1 or (self.following is None and self.memory.circles.fresh == 1)
         came = self.memory.different + self.tally.twice  # a page that came again may have come in another size
-        return not self.memory.last_was_full or (only and came < (limit_of(self.first) or 0))
+        full = self.memory.last_was_full and not self.memory.circles.empty
+        return not full or (only and came < (limit_of(self.first) or 0))
 
     def settle_circle(self, *, works: bool = False) -> None:
         """Take a circle for the end where no count speaks against it: some servers give their last page, or their

@@ -181,7 +181,7 @@ class Memory:
     own: Seen = field(default_factory=Seen)
     others: Seen = field(default_factory=Seen)
     circles: Circles = field(default_factory=Circles)
-    last_was_full: bool = False  # whether the latest page was as large as this server's pages get
+    last_was_full: bool = False  # whether the latest page with members was as large as this server's pages get
     unnamed: list[str] = field(default_factory=list)  # why members behind which nothing came yet cannot be had
     repeated: list[str] = field(default_factory=list)  # ids of some items that came again
     counts: set[int] = field(default_factory=set)  # what its pages said that there is

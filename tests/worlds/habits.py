@@ -653,9 +653,14 @@ class SaysFullPages(Habit):
         page["numberReturned"] = ask.limit
 
 
-class CountsIgnoreIntersects(Habit):
+class CountsIgnore(Habit):
+    """The number of items is that of a search without a condition."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
     def page(self, world: World, ask: Ask, page: Json) -> None:
-        rest = {name: value for name, value in ask.conditions.items() if name != "intersects"}
+        rest = {name: value for name, value in ask.conditions.items() if name != self.name}
         page["numberMatched"] = sum(world.matches(item, rest) for item in world.items)
 
 
@@ -1018,6 +1023,20 @@ class NoPageReachesBeyond(Habit):
     async def arrives(self, ask: Ask) -> None:
         if ask.conditions.get("offset", 0) + ask.limit > self.number:
             raise Refusal(400, {"detail": f"Result window is too large: {self.number}"})
+
+
+class NothingBeyond(Habit):
+    """A page that would begin beyond a number is empty, or the last page before it `again`, though all is counted."""
+
+    def __init__(self, number: int, *, again: bool = False) -> None:
+        self.number, self.again = number, again
+
+    async def arrives(self, ask: Ask) -> None:
+        place = self.number - ask.limit if self.again else 10**6
+        if int(ask.conditions.get("offset", 0)) >= self.number:
+            ask.conditions = {**ask.conditions, "offset": place}
+        elif int(ask.conditions.get("token", "p0")[1:]) >= self.number:
+            ask.conditions = {**ask.conditions, "token": f"p{place}"}
 
 
 class RoundsOffsets(Habit):

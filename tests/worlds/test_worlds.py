@@ -27,7 +27,7 @@ from .habits import (
     CollectionsInTurn,
     ConformsElsewhere,
     Counts,
-    CountsIgnoreIntersects,
+    CountsIgnore,
     CutsPages,
     DatetimeOnly,
     EmptyIn200,
@@ -67,6 +67,7 @@ from .habits import (
     NoLandingPage,
     NoPageReachesBeyond,
     NoSearchLink,
+    NothingBeyond,
     NotModified,
     NullIn200,
     NullItem,
@@ -743,10 +744,16 @@ CASES: dict[str, Callable[[], Case]] = {
         {"paging": "position", "counts": False}, most_requests=60,
     ),
     "counts ignore intersects": lambda: Case(
-        [CountsIgnoreIntersects()],
+        [CountsIgnore("intersects")],
         options={"intersects": GLOBE},
         wanted=lambda item: -90 <= item["geometry"]["coordinates"][0] <= 90,
         loose=True,
+    ),
+    "pages beyond 30 are empty, half at one instant": lambda: Case(
+        [NothingBeyond(30)], half_at_one_instant, world={"paging": "position"}, most_requests=90, complete=True
+    ),
+    "counts are one too many, and an empty page follows": lambda: Case(
+        [NextOnTheLastPage(), Counts(lambda n: n + 1)], world={"paging": "position"}, most_requests=75
     ),
     "ties in any order": lambda: Case([TiesInAnyOrder()], in_ties, world={"paging": "offset"}),
     "ties in any order, by page": lambda: Case([TiesInAnyOrder()], in_ties, world={"paging": "page"}),
