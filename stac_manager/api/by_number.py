@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stac_manager.api.ledger import Ledger
 from stac_manager.api.paging import Page
 from stac_manager.api.planning import LONG_FROM_PAGE
 from stac_manager.api.reading import Reading
@@ -26,6 +27,7 @@ class Frontier:
         self.counted = counted
         self.workers = workers
         self.again: list[int] = []  # numbers of pages that were taken for the end, to be asked for once more
+        self.ends_short = False  # whether a page came that is a last one by its size, and not for the lack of any Item
         self._stop = self.last  # those from here on are handed out
 
     @property
@@ -135,6 +137,7 @@ class ByNumber:
                 return  # a smaller page: the rest of it is next
         if page.following is None and page.size < partition.page_size:
             frontier.end_at(number)
+            frontier.ends_short |= page.size > 0
             self._last = number if self._last is None else min(self._last, number)
         within = partition.stop is not None and number < partition.stop
         # More came than was counted: whoever reads the last page goes on.
@@ -221,9 +224,10 @@ class ByNumber:
         frontier.next_page = number + 1 if frontier.last is None or frontier.workers > 1 else frontier.last
         return [Share(frontier.pages(number, frontier.next_page))]
 
-    def finished(self, reading: Reading) -> None:
+    def finished(self, reading: Reading, ledger: Ledger, *, last: bool) -> None:
         """Hand out no more pages where one range after another holds nothing new. What cannot be had behind the last
-        one is no page, where no count speaks for it."""
+        one is no page, where no count speaks for it. What the count lacks is noted in the `last` one, where the pages
+        end as at a result window: with one that is empty, or with Items that came again."""
         partition, ending = reading.share.partition, reading.ending
         if not self.begun or not isinstance(partition, Pages):
             return
@@ -234,6 +238,10 @@ class ByNumber:
         if self._in_vain >= STALE_PAGES and self.frontier.end is None:
             self.frontier.end_at(self.frontier.next_page)
             reading.ending.shifted = STALE
+        lacks = (self.frontier.counted or 0) - ledger.came
+        odd = ledger.stats.completeness.duplicates_removed > 0 or not self.frontier.ends_short
+        if last and self._claims.by_number and lacks > 0 and odd and not ending.error:
+            reading.counted = reading.memory.different + reading.tally.skipped + lacks
 
     def more(self, idle: int) -> list[Share]:
         """The next ranges of pages, as many as there are idle hands; without a count no more than came so far."""

@@ -236,7 +236,7 @@ class Search:
         self._readings.pop(reading, None)
         self._ledger.skipped(reading)
         reading.settle_circle()
-        self.ways.by_number.finished(reading)
+        self.ways.by_number.finished(reading, self._ledger, last=self._runner.unfinished == 1)
         if self._splitter is not None:
             self._splitter.repairs.ended(reading)
         if not reading.stopped:

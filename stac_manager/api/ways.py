@@ -218,7 +218,7 @@ class Ways:
     async def help(self, query: Query, reading: Reading) -> Planned | None:
         """Cut by time what was read in sequence and did not come to its end."""
         by_number, error = self.by_number, reading.ending.error
-        if by_number.begun and error is None and reading.ending.problem is not CAPPED:
+        if by_number.begun and not (error or reading.counted or reading.ending.problem is CAPPED):
             return None
         planner, self._planner = self._planner, None
         if by_number.begun:

@@ -749,6 +749,12 @@ CASES: dict[str, Callable[[], Case]] = {
         wanted=lambda item: -90 <= item["geometry"]["coordinates"][0] <= 90,
         loose=True,
     ),
+    "pages beyond 30 are empty, one instant": lambda: Case(
+        [NothingBeyond(30)], at_one_instant, world={"paging": "offset"}, most_requests=55, complete=True
+    ),
+    "pages beyond 30 are the last one again, one instant": lambda: Case(
+        [NothingBeyond(30, again=True)], at_one_instant, world={"paging": "offset"}, most_requests=75
+    ),
     "pages beyond 30 are empty, half at one instant": lambda: Case(
         [NothingBeyond(30)], half_at_one_instant, world={"paging": "position"}, most_requests=90, complete=True
     ),
