@@ -197,7 +197,7 @@ class Planner:
         intervals = cutter.plan(whole, parts, reached, at_first)
         if not intervals:
             return replace(planned, reason=TOO_CLOSE)
-        sizes = first_page.Sizes.of(page.matched, parts, workers)
+        sizes = first_page.Sizes.of(None if known.miscounts else page.matched, parts, workers)
         if page.matched is None:  # nobody knows how many are where
             intervals = [replace(interval, estimate=None) for interval in intervals]
         partitions: list[Partition] = [*intervals, *([NoDatetime()] if nulls else [])]
@@ -279,7 +279,7 @@ class Planner:
         if len(tiles) < 2 or not space_cuts(page.matched, nowhere.result(), nulls):
             return planned
         partitions: list[Partition] = [*tiles, *([NoGeometry()] if nulls else [])]
-        sizes = first_page.Sizes.of(page.matched, parts, workers)
+        sizes = first_page.Sizes.of(None if planned.known.miscounts else page.matched, parts, workers)
         return replace(planned, reason=None, partitions=partitions, cuts=cuts, sizes=sizes, unseen=unseen)
 
     async def _count(self, query: Query, partition: Partition, others: Mapping[str, Any] | None = None) -> int | None:

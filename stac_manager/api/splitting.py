@@ -185,7 +185,7 @@ class Splitter:
         """Learn from the first page of a partition, and cut it if that shows that it holds far more than it should; not
         where most are items of others, which smaller ones would hold again: they last long, or times are rounded."""
         counted, partition = reading.counted, reading.share.partition
-        if counted is None:
+        if counted is None or self._sizes.counted is None:  # the server does not count what it is asked for
             return []
         cuts = self._cuts_of(partition)
         cuts.learn(partition, counted)
@@ -223,7 +223,7 @@ class Splitter:
         left = reading.pages_left(page_size)
         lefts = sorted([*(each.pages_left(page_size) for each in under_way), *[0.0] * idle], reverse=True)
         parts = parts_to_share(reading.tally.fetched, left, idle, lefts[idle])
-        cost = reading.tally.fetched + parts if reading.counted is None else 0
+        cost = reading.tally.fetched + parts if None in (reading.counted, self._sizes.counted) else 0
         if self._spent + cost > FOR_SHARING * pages + SPARE_REQUESTS:
             return None
         shares = self._cut(reading, parts, reached=reading.descent.reached) if parts else []

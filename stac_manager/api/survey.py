@@ -47,6 +47,7 @@ class Survey:
     extent: tuple[float | None, float | None]  # the first and last second of the Collections concerned
     second_of_one: Request | None  # for the second page of a search with one item a page, as the server links to it
     failed: DataProcessingError | None = None  # why the first one cannot be had
+    miscounts: bool = False  # whether the server counts all Items where it finds none: not those that are asked for
 
 
 async def survey(
@@ -98,6 +99,7 @@ async def survey(
         None if far is None else far.matched,
         _extent(collections),
         None if far is None else far.following,
+        miscounts=probe is not None and not probe.size and 0 < (probe.matched or 0) == page.matched,
     )
 
 

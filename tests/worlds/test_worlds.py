@@ -749,6 +749,7 @@ CASES: dict[str, Callable[[], Case]] = {
         wanted=lambda item: -90 <= item["geometry"]["coordinates"][0] <= 90,
         loose=True,
     ),
+    "counts ignore datetime": lambda: Case([CountsIgnore("datetime")], most_requests=75, complete=True),
     "pages beyond 30 are empty, one instant": lambda: Case(
         [NothingBeyond(30)], at_one_instant, world={"paging": "offset"}, most_requests=55, complete=True
     ),
