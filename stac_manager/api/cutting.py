@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
@@ -126,8 +127,11 @@ class Cutter:
         assert isinstance(piece, Interval)
         low, high = self._stretch(piece)
         end, count = times[-1], len(times) // 4
-        if floor(times[-min(count + 1, FEWEST_TIMES)]) == floor(end):
+        at_second = Counter(map(floor, times))
+        at_end = at_second.pop(floor(end))
+        if at_end >= min(count + 1, FEWEST_TIMES) or at_end > 2 * max(at_second.values(), default=1):
             self.pile(end)
+            count = min(count, at_end - 1)
         gap = (times[-1 - count] - end) / count
         while 2 * count < len(times) and (times[-1 - 2 * count] - end) / (2 * count) <= SAME_DENSITY * gap:
             count *= 2
@@ -135,7 +139,6 @@ class Cutter:
         begins = piece.start is not None or self._bounds.low is not None
         if not (low <= end if begins else low < end) or end >= high + 1:
             return
-        at_end = sum(floor(time) == floor(end) for time in times)
         behind = left if begins and end < low + 1 else 0  # nothing is left but what is there
         end = low if behind else min(end, high - 1.0)  # of a heap at the end, that is the second before
         after = floor(end) + 1.0

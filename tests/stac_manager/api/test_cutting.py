@@ -330,7 +330,7 @@ def test_tiles_of_60_pages_take_few_requests(
     assert requests <= most
 
 
-@pytest.mark.parametrize(("size", "heap"), [(10, 3), (10, 9), (100, 9), (100, 60)])
+@pytest.mark.parametrize(("size", "heap"), [(10, 3), (10, 9), (25, 3), (25, 6), (100, 9), (100, 60)])
 @pytest.mark.parametrize("parts", [2, 7, 40])
 def test_no_edge_lies_beside_what_may_be_more_than_a_page_at_one_second(size: int, heap: int, parts: int) -> None:
     """All of it would come to both sides, as a second more is asked for."""
