@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:", re.IGNORECASE)
 """Two letters at least: `C:` is a drive."""
-_DRIVE = re.compile(r"[a-z]:[\\/]", re.IGNORECASE)
+_DRIVE = re.compile(r"[a-z]:[\\/]|\\\\", re.IGNORECASE)
 _USUAL_PORT = re.compile(r":(80|443)?$")
 _PACKED = (".gz", ".zst")
 """A catalog whose files were compressed in place still links to their old names."""
@@ -42,7 +42,7 @@ def _absolute(href: str) -> urllib.parse.SplitResult | None:
     Raises:
         ValueError: If it is no URL.
     """
-    path = "/" + href.replace("\\", "/") if _DRIVE.match(href) else href
+    path = "/" + href.replace("\\", "/").lstrip("/") if _DRIVE.match(href) else href
     if _is_path(path):
         return urllib.parse.SplitResult("file", "", path, "", "")
     if not _is_url(href):

@@ -5,12 +5,11 @@ A column's type is compiled once to a function that turns whole arrays into valu
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from itertools import compress, islice, repeat
 from math import isfinite
-from operator import sub
+from operator import methodcaller, sub
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +18,7 @@ import orjson
 from stac_manager.files.parquet.constant import once_if_constant
 from stac_manager.files.parquet.geoparquet import BBOX_EDGES
 from stac_manager.files.parquet.rows import Array, Convert, Member, as_object, fields, is_variant, of_valid, validity
+from stac_manager.files.parquet.texts import in_base64, text_of, text_or_bytes
 from stac_manager.files.parquet.times import FRACTIONS, rfc3339, usual_dates
 from stac_manager.protocols import Item
 
@@ -30,13 +30,15 @@ SHOWN_CHARACTERS = 40
 MOST_ALIKE = 32
 _OBJECT = "links"
 """Stands for the name of what is an object, in a link's or asset's place."""
+plain: Callable[[Array], list[Any]] = methodcaller("to_pylist")
 
 
 class Converters:
     """Compiles the conversion of columns; `geometry` decodes one of those that hold WKB or WKT, the `geometries`."""
 
-    def __init__(self, geometries: Collection[str], geometry: Callable[[bytes | str], Item | None]) -> None:
+    def __init__(self, geometries: Collection[str], geometry: Callable[[bytes | str], Any], untold: bool) -> None:
         self.problems: list[str] = []  # what was wrong with values of the row that is being built
+        self._bytes = text_of if untold else in_base64
         self._geometries = geometries
         self._geometry = geometry
 
@@ -48,8 +50,9 @@ class Converters:
         from pyarrow import types
 
         keep_null = not in_assets and (types.is_null(field.type) or field.name in nullable_names)
-        convert = self.converter(field.type, _OBJECT if in_assets else field.name)
-        return Member(field.name, once_if_constant(convert, self.problems), keep_null, is_json(field.type, field.name))
+        name = _OBJECT if in_assets else field.name
+        convert = once_if_constant(self.converter(field.type, name), self.problems)
+        return Member(field.name, convert, keep_null, is_json(field.type, name))
 
     def converter(self, data_type: Any, name: str) -> Convert:
         """Compile the conversion of a column; `name` tells JSON from other text, and a bbox from other objects.
@@ -82,24 +85,18 @@ class Converters:
         return lambda array: map(guarded, array.to_pylist())
 
     def _text(self, data_type: Any, name: str) -> Convert:
-        return self.each(partial(self._object, name)) if name in JSON_MEMBERS else self._valid_text
+        json = self.each(partial(self._object, name)) if name in JSON_MEMBERS else None
+        return partial(text_or_bytes, json or plain, json or self.each(bytes.decode))
 
     def _object(self, name: str, text: str | bytes) -> Any:
         """Decode JSON text, and geometries as databases print them."""
-        if name in self._geometries and (text[:1].isalnum() or text[:1] == "\\"):
+        if name in self._geometries and (isinstance(text, bytes) or text[:1].isalnum() or text[:1] == "\\"):
             return self._geometry(text)
         try:
-            return orjson.loads(text)
+            found = orjson.loads(text)
         except orjson.JSONDecodeError:
             raise ValueError(f"{name} holds text that is not JSON: {text[:SHOWN_CHARACTERS]!r}") from None
-
-    def _valid_text(self, array: Array) -> Iterable[Any]:
-        import pyarrow
-
-        try:
-            return plain(array)
-        except UnicodeDecodeError:
-            return self.each(bytes.decode)(array.cast(pyarrow.large_binary()))
+        return _without_nulls(found) if name == "assets" and isinstance(found, dict) else found
 
     def _float(self, data_type: Any, name: str) -> Convert:
         return self.finite(name)
@@ -124,10 +121,10 @@ class Converters:
         if is_variant(data_type):
             place = f"column {name!r}" if name else "a list"
             raise ValueError(f"{place} is a VARIANT, which is not read; write it as a struct or as JSON text")
-        names = {field.name for field in data_type}
+        found = {field.name.lower().replace("_", ""): field for field in data_type}
         for edges in BBOX_EDGES if name == "bbox" else ():
-            if names >= {*edges[:2], *edges[3:5]}:
-                corner = {edge: self.converter(data_type.field(edge).type, name) for edge in edges if edge in names}
+            if found.keys() >= {*edges[:2], *edges[3:5]}:
+                corner = {found[edge].name: self.converter(found[edge].type, name) for edge in edges if edge in found}
                 return nullable(partial(_bboxes, corner))
         members = [self.member(field, in_assets=name == "assets") for field in data_type]
         return nullable(partial(fields, members, {}))
@@ -145,10 +142,8 @@ class Converters:
         return after(lambda array: array.cast(as_list), self.converter(as_list, name))
 
     def _map(self, data_type: Any, name: str) -> Convert:
-        key, item = (
-            self.converter(data_type.key_type, ""),
-            self.converter(data_type.item_type, _OBJECT if name == "assets" else ""),
-        )
+        key = self.converter(data_type.key_type, "")
+        item = self.converter(data_type.item_type, _OBJECT if name == "assets" else "")
         return nullable(partial(_maps, key, item, name == "assets"))
 
     def _timestamp(self, data_type: Any, name: str) -> Convert:
@@ -174,16 +169,14 @@ class Converters:
             return self.each(self._geometry)
         if name in TEXT_MEMBERS:
             return self.each(bytes.decode)
-        return self.each(
-            partial(self._object, name) if name in JSON_MEMBERS else lambda value: b64encode(value).decode()
-        )
+        return self.each(partial(self._object, name) if name in JSON_MEMBERS else self._bytes)
 
     def _dictionary(self, data_type: Any, name: str) -> Convert:
         return after(lambda array: array.dictionary_decode(), self.converter(data_type.value_type, name))
 
     def _extension(self, data_type: Any, name: str) -> Convert:
         if data_type.extension_name == "arrow.json":
-            return self.each(orjson.loads)
+            return self.each(partial(self._object, name))
         if data_type.extension_name == "arrow.uuid":
             return self.each(lambda value: str(UUID(bytes=value)))
         if data_type.extension_name == "arrow.bool8":
@@ -205,12 +198,6 @@ def _packed(numbers: list[int | None]) -> bytes:
     if None in numbers:
         raise ValueError("a geometry is a list of bytes of which some are null")
     return bytes(each & 255 for each in numbers if each is not None)
-
-
-def plain(array: Array) -> list[Any]:
-    """Return the values as pyarrow has them."""
-    values: list[Any] = array.to_pylist()
-    return values
 
 
 _KINDS: tuple[tuple[tuple[str, ...], Callable[[Converters, Any, str], Convert]], ...] = (
@@ -267,9 +254,11 @@ def _maps(convert_key: Convert, convert_item: Convert, without_nulls: bool, arra
     keys = map(str, convert_key(array.keys.slice(*values)))
     pairs = zip(keys, convert_item(array.items.slice(*values)), strict=True)
     made = map(dict, map(islice, repeat(pairs), map(sub, ends, starts)))
-    if without_nulls:
-        return ({key: value for key, value in each.items() if value is not None} for each in made)
-    return made
+    return map(_without_nulls, made) if without_nulls else made
+
+
+def _without_nulls(value: Item) -> Item:
+    return {key: each for key, each in value.items() if each is not None}
 
 
 def _extents(array: Array) -> tuple[Array, list[int], list[int], tuple[int, int]]:

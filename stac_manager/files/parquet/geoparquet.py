@@ -23,8 +23,11 @@ BBOX_EDGES = (
     ("xmin", "ymin", "zmin", "xmax", "ymax", "zmax"),
     ("minx", "miny", "minz", "maxx", "maxy", "maxz"),
     ("west", "south", "bottom", "east", "north", "top"),
+    ("left", "bottom", "", "right", "top", ""),
 )
-"""How the edges of a bbox are called that is a struct."""
+"""How the edges of a bbox are called that is a struct, in small letters and without underscores."""
+_USUAL_GEOMETRIES = ("geom", "the_geom", "wkb_geometry", "geometry_wkb", "geometry_wkt")
+"""What databases call a geometry: it is one where no column is called as in an item and no metadata say more."""
 _COMMON = frozenset(("datetime", "start_datetime", "end_datetime", "created", "updated", "title", "platform"))
 SELF_LINK = "self_link"
 """A copy of a link's href that stac-geoparquet writes on demand, and drops when it reads."""
@@ -85,7 +88,7 @@ def _primary(geo: Mapping[str, Any], columns: list[str], encodings: Mapping[str,
     if "geometry" in columns:
         return "geometry"
     others = [name for name in encodings if name in columns and name not in GEOMETRY_NAMES]
-    return others[0] if len(others) == 1 else None
+    return others[0] if len(others) == 1 else next((name for name in _USUAL_GEOMETRIES if name in columns), None)
 
 
 def _covering(column: Mapping[str, Any]) -> str | None:

@@ -7,6 +7,7 @@ WKB, a bbox as a struct and a datetime as a timestamp. This undoes it; docs/geop
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -31,6 +32,9 @@ READ_BUFFER_BYTES = 16_384
 """Read ahead for every column. Without it, or with pyarrow's `pre_buffer`, a row group is in memory as a whole."""
 
 COLUMNS_SHOWN = 8
+PATH = re.compile(r"(properties(?=[._:/])|geometry(?=\.)|assets(?=\.))")
+WHOLE = frozenset(("content", "document", "feature", "features", "item", "items", "json", "value", "_source"))
+"""What databases and queues call a column of whole documents."""
 
 NULLABLE_PROPERTIES = frozenset(("proj:epsg", "proj:code", "proj:wkt2"))
 """May be null (projection extension), and get a type from writers that otherwise mark what is always null."""
@@ -138,7 +142,7 @@ class _Rows:
 
     def __init__(self, metadata: Any, layout: Layout, schema: Any, footer: Footer | None = None) -> None:
         serialized = [name for name, form in layout.encodings.items() if form in SERIALIZED]
-        self._converters = Converters(serialized, geojson)
+        self._converters = Converters(serialized, geojson, "binary" in str(schema.field(schema.names.index("id")).type))
         native = _native_geometries(schema, layout, self._converters)
         everywhere = (metadata,) if footer is None else footer.shares()
         nullable_names = _nullable_without_values(everywhere) | {"datetime"}
@@ -209,14 +213,12 @@ def _check(names: list[str], layout: Layout) -> None:
     for name in ("id", "stac_version"):
         if name not in names and not (old and name == "stac_version"):
             others = ", ".join(names[:COLUMNS_SHOWN]) + (", ..." if len(names) > COLUMNS_SHOWN else "")
-            raise ValueError(f"it has no column {name!r}; its columns: {others}")
+            whole = "".join(f"; if {each!r} holds whole Items, write it as NDJSON" for each in names if each in WHOLE)
+            raise ValueError(f"it has no column {name!r}; its columns: {others}{whole}")
     tops = {"properties", "geometry", "assets"}.difference(names)
-    path = next((name for name in names if "." in name and name.partition(".")[0] in tops), None)
-    if path is not None:
-        raise ValueError(
-            f"its columns are paths, such as {path!r}; "
-            "write whole items, as stac-geoparquet or pyarrow.Table.from_pylist do"
-        )
+    for path in (name for name in names if (found := PATH.match(name)) and found[1] in tops):
+        how = "write whole items, as stac-geoparquet or pyarrow.Table.from_pylist do"
+        raise ValueError(f"its columns are paths, such as {path!r}; {how}")
     if layout.projection is not None:
         raise ValueError(
             f"its geometries are in {layout.projection}, not in longitude and latitude; "

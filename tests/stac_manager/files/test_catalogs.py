@@ -163,6 +163,7 @@ async def test_missing_and_broken_children_are_failures_and_the_rest_arrives(wri
         ("/home/alice/cat", "/home/alice/cat", "file:///home/alice/cat/3.json"),
         ("file:///home/alice/cat", "file:///home/alice/cat", "/home/alice/cat/3.json"),
         ("C:\\cat", "file:///C:/cat", "C:\\cat\\3.json"),
+        ("\\\\nas\\cat", "\\\\nas\\cat", "\\\\nas\\cat\\3.json"),
     ],
 )
 async def test_a_published_catalog_is_read_where_it_was_copied_to(

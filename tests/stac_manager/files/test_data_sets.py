@@ -39,6 +39,26 @@ def row(item_id: str, **columns: Any) -> dict[str, Any]:
     return {"id": item_id, "stac_version": "1.0.0", "datetime": "2024-01-01T00:00:00Z", **columns}
 
 
+@pytest.mark.parametrize("name", ["geom", "wkb_geometry", "the_geom"])
+async def test_what_databases_call_the_geometry_is_one_without_metadata(name: str, tmp_path: Path) -> None:
+    """DuckDB and Polars drop the metadata of what they write anew."""
+    write(tmp_path / "x.parquet", [row("a", **{name: WKB})])
+    for options in ({}, {"bbox": [0, 1, 2, 3]}, {"fields": ["geometry", "properties"]}):
+        (item,) = await fetch({"source": str(tmp_path / "x.parquet"), **options})
+        assert (item["geometry"], list(item["properties"])) == (POINT, ["datetime"])
+    write(tmp_path / "x.parquet", [row("a", **{name: WKB, "geometry": json.dumps(POINT)})])
+    (item,) = await fetch({"source": str(tmp_path / "x.parquet")})
+    assert (item["geometry"], list(item["properties"])) == (POINT, ["datetime", name])
+
+
+async def test_wkb_that_its_writer_calls_text_is_a_geometry(tmp_path: Path) -> None:
+    """As ClickHouse does. The file was refused: 'utf-8' codec can't decode."""
+    column = pyarrow.array([WKB, None]).view(pyarrow.string())
+    table = pyarrow.Table.from_pylist([row("a"), row("b")]).append_column("geometry", column)
+    pyarrow.parquet.write_table(table, tmp_path / "x.parquet")
+    assert [item["geometry"] for item in await fetch({"source": str(tmp_path / "x.parquet")})] == [POINT, None]
+
+
 async def test_the_primary_column_is_the_geometry_whatever_its_name(tmp_path: Path) -> None:
     box = {"xmin": 1.0, "ymin": 2.0, "xmax": 1.0, "ymax": 2.0}
     covering = {"bbox": {edge: ["cover", edge] for edge in box}}
@@ -139,10 +159,16 @@ LINKS = [{"rel": "self", "href": "x"}]
     "columns",
     [
         {"id": b"a", "stac_version": b"1.0.0", "type": b"Feature", "collection": b"c"},
+        {"id": b"a", "datetime": row("")["datetime"].encode(), "links": [{"rel": b"self", "href": b"x"}]},
+        {"id": b"a", "assets": {"a": {"href": b"x", "roles": [b"data"]}}, "n": b"\xff", "s": "caf\xe9".encode()},
+        {"assets": json.dumps({**ASSETS, "b": None})},
+        {"assets": {"a": json.dumps(ASSETS["a"]), "b": "null"}},
         {"assets": json.dumps(ASSETS).encode(), "links": json.dumps(LINKS).encode()},
         {"assets": {"a": json.dumps(ASSETS["a"])}, "links": [json.dumps(LINKS[0])]},
         {"bbox": dict(zip(("minx", "miny", "maxx", "maxy"), (1.0, 2.0, 1.0, 2.0), strict=True))},
         {"bbox": dict(zip(("west", "south", "east", "north"), (1.0, 2.0, 1.0, 2.0), strict=True))},
+        {"bbox": dict(zip(("left", "bottom", "right", "top"), (1.0, 2.0, 1.0, 2.0), strict=True))},
+        {"bbox": dict(zip(("Y_MAX", "X_MAX", "Y_MIN", "X_MIN"), (2.0, 1.0, 2.0, 1.0), strict=True))},
         {"assets": [{"key": key, "value": asset} for key, asset in ASSETS.items()]},
         {"geometry": WKB.hex()},
         {"geometry": dict(zip("xy", POINT["coordinates"], strict=True))},
@@ -159,7 +185,8 @@ async def test_columns_in_the_types_of_other_writers(columns: dict[str, Any], tm
     write(tmp_path / "x.parquet", [row("a", **plain) | columns])
     (item,) = await fetch({"source": str(tmp_path / "x.parquet")})
     expected = {"id": "a", "stac_version": "1.0.0", "type": "Feature", **plain, "geometry": POINT}
-    assert item == {**expected, "properties": {"datetime": "2024-01-01T00:00:00Z"}}
+    said = {"n": "/w==", "s": "caf\xe9"} if "n" in columns else {}
+    assert item == {**expected, "properties": {"datetime": "2024-01-01T00:00:00Z", **said}}
 
 
 @pytest.mark.parametrize(
@@ -171,6 +198,7 @@ async def test_columns_in_the_types_of_other_writers(columns: dict[str, Any], tm
         ),
         ({"assets": "{'a': 1}"}, "assets holds text that is not JSON"),
         ({"properties.datetime": "2024-01-01T00:00:00Z"}, "its columns are paths, such as 'properties.datetime'"),
+        ({"properties_datetime": "2024-01-01T00:00:00Z"}, "its columns are paths, such as 'properties_datetime'"),
         ({"geometry": WKB}, "its geometries are in EPSG:3857, not in longitude and latitude"),
     ],
 )
