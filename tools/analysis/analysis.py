@@ -19,6 +19,7 @@ from .model import (
     counted,
     fastest,
 )
+from .scaling import fit
 from .usage import Usage
 from .words import details_of, lines_of
 
@@ -146,6 +147,7 @@ class Analysis:
 
     bottleneck = cached_property(lambda self: bottleneck_of(self.data_set, self.effect, self.best))
     ceiling = cached_property(lambda self: ceiling_of(self.data_set))
+    law = cached_property(lambda self: fit(self.data_set))
     lines = cached_property(lines_of)
     details = cached_property(details_of)
 

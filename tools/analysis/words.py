@@ -13,6 +13,7 @@ from tools.words import listed, megabytes, share, significant, times, workers
 from .bottleneck import bottleneck_in_words, hindered, plateau, too_few_tasks
 from .model import DataSet, Level, counted, sample_counts
 from .next_run import next_run
+from .scaling import law_in_words
 from .usage import busy_in_words, shares_in_words
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def lines_of(found: Analysis) -> tuple[Line, ...]:
 
 def details_of(found: Analysis) -> tuple[str, ...]:
     """The cautions that have no room under the table, and what the sentences rest on."""
-    data_set = found.data_set
+    data_set, law = found.data_set, found.law if found.effect != "unknown" else None
     sentences = [
         *(f"{_capital(caution)}." for caution in cautions_of(found)[1:]),
         _intervals(found),
@@ -52,6 +53,7 @@ def details_of(found: Analysis) -> tuple[str, ...]:
         _equals(found),
         *_slower(found),
         _memory(found),
+        law_in_words(law, max(counted(data_set.measured))) if law else "",
         _samples(data_set),
     ]
     return tuple(filter(None, sentences))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from tools.analysis.analysis import Analysed, Analysis
 from tools.analysis.model import DataSet, Level
+from tools.analysis.scaling import ScalingLaw
 from tools.atomic import write_bytes
 from tools.words import clipped, plain, significant, times, workers
 
@@ -31,6 +32,7 @@ _ROW_INCHES = 3.7
 _FOOT_INCHES = 0.6
 _DPI = 150
 _PANEL_INCHES = (5.0, 3.5)
+_POINTS_PER_STEP = 12
 _LINE_OF_TEXT = 0.055  # a name beside a panel, as a share of its height
 _STRIP = 0.13  # the strip of samples beside its median, in inches
 _MOST_VALUES = 15  # that stand beside each other in a panel
@@ -137,7 +139,10 @@ def _points(data_set: DataSet, which: Panel) -> Iterator[_Point]:
 
 
 def _scale_rates(axes: Axes, analysis: Analysis, points: list[_Point]) -> None:
-    peers = sorted((x.throughput, str(x.concurrency)) for x in analysis.data_set.peers if x.throughput is not None)
+    data_set = analysis.data_set
+    if analysis.law and data_set.items:
+        _law(axes, data_set, analysis.law)
+    peers = sorted((x.throughput, str(x.concurrency)) for x in data_set.peers if x.throughput is not None)
     top = max(axes.dataLim.y1, *(point.extent[1] for point in points), *(rate for rate, _ in peers)) * 1.15
     axes.set_ylim(0, top)
     _peers(axes, peers, top)
@@ -157,6 +162,17 @@ def _scale_speedups(axes: Axes, analysis: Analysis, points: list[_Point]) -> Non
     least, most = min(1.0, *(x.extent[0] for x in points)), max(2.0, axes.dataLim.y1, *(x.extent[1] for x in points))
     axes.set_ylim(least / max(1.8, (most / least) ** _ROOM_BELOW), most * 1.3)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}x")
+
+
+def _law(axes: Axes, data_set: DataSet, law: ScalingLaw) -> None:
+    """The fitted curve; between two levels the axis is logarithmic, so that even distances are even factors."""
+    import numpy as np
+
+    numbers = [level.concurrency for level in data_set.levels if isinstance(level.concurrency, int)]
+    places = np.linspace(0, len(numbers) - 1, _POINTS_PER_STEP * len(numbers))
+    counts = np.exp(np.interp(places, range(len(numbers)), np.log(numbers)))
+    rates = [law.throughput(count) for count in counts]
+    axes.plot(places, rates, color=_QUIET, linestyle=":", linewidth=1.5, label="scalability law", zorder=1)
 
 
 def _peers(axes: Axes, peers: list[tuple[float, str]], top: float) -> None:

@@ -8,6 +8,7 @@ from made_data_sets import MB, data_set, level, make_data_set, measured_level, m
 
 from tools.analysis.analysis import Analysis
 from tools.analysis.model import DataSet, Usage
+from tools.analysis.scaling import ScalingLaw, fit
 
 PROGRAM = "python tools/benchmark_ingest.py api --max-items 1000"
 
@@ -427,9 +428,36 @@ def test_more_than_one_core_is_said_from_a_fifth_more_on(cores: float, words: st
     assert words in details(data_set(level(1, 4.0, 0.5), level(4, 2.0, cores)))
 
 
-def test_what_is_slower_is_among_the_details() -> None:
+def test_the_scaling_law_is_among_the_details() -> None:
     found = Analysis(timed({n: 10 * (1 + 0.03 * n * (n - 1)) / n for n in (1, 2, 4, 8, 16)}, IDLE))
+    assert isinstance(found.law, ScalingLaw)
+    assert found.law.coherency == pytest.approx(0.03, rel=0.05)
+    assert found.law.peak_workers == pytest.approx(5.8, abs=0.3)
+    law = "Universal Scalability Law: no measurable contention, coherency 3.0 %, a predicted peak at 6 workers"
+    assert law in "\n".join(found.details)
     assert "Slower than 8 workers: 16 workers." in found.details
+
+
+@pytest.mark.parametrize(
+    ("peak", "predicted"),
+    [
+        (30, 30),
+        (34, None),  # further out than twice the largest level
+        (24, 24),
+        (20, None),  # throughput is less than 5 % higher there than at the largest level
+    ],
+)
+def test_which_peak_is_predicted(peak: int, predicted: int | None) -> None:
+    law = fit(timed({n: 10 * (1 + n * (n - 1) / peak**2) / n for n in (1, 2, 4, 8, 16)}))
+    assert law is not None
+    assert law.peak_workers == (predicted and pytest.approx(predicted, rel=0.01))
+
+
+@pytest.mark.parametrize(("factor", "is_a_law"), [(1.2, True), (1.25, False)])
+def test_a_law_that_misses_a_level_by_more_than_an_eighth_is_none(factor: float, is_a_law: bool) -> None:
+    seconds: dict[int | str, float] = {n: 10 * (1 + 0.02 * n * (n - 1)) / n for n in (1, 2, 4, 8, 16)}
+    seconds[4] *= factor
+    assert (fit(timed(seconds)) is not None) == is_a_law
 
 
 def test_levels_of_different_items_are_not_compared_in_the_details_either() -> None:
