@@ -20,6 +20,9 @@ from stac_manager.network.authorities import import_aiohttp_for
 from stac_manager.sinks.job import Variables, module_of, run_coroutine
 from stac_manager.sinks.ndjson import BUFFER_BYTES
 
+READ_SECONDS = 1.0
+"""Whoever reads nothing for so long, when a signal comes, is taken for nobody."""
+
 
 def stream(config: dict[str, Any], variables: Variables) -> int:
     """Write items as NDJSON and return the exit code."""
@@ -53,7 +56,7 @@ async def _stream(module: IngestModule, context: WorkflowContext) -> None:
     except BrokenPipeError:
         raise
     except asyncio.CancelledError:
-        if os.name == "nt" or select.select((), (output,), (), 0)[1]:  # else nobody reads
+        if _is_read(output, 0):
             _put(output, lines)
         raise
     except Exception:
@@ -65,7 +68,7 @@ async def _stream(module: IngestModule, context: WorkflowContext) -> None:
 def _put(output: int, lines: list[bytes]) -> None:
     rest = memoryview(b"".join(lines))
     lines.clear()
-    with _interrupted_at_once():
+    with _interrupted_unless_read(output):
         while rest:
             try:
                 rest = rest[os.write(output, rest) :]
@@ -74,14 +77,32 @@ def _put(output: int, lines: list[bytes]) -> None:
 
 
 @contextmanager
-def _interrupted_at_once() -> Iterator[None]:
-    """Let Ctrl-C end a write for which nobody reads: asyncio would cancel what waits, and let the write go on."""
+def _interrupted_unless_read(output: int) -> Iterator[None]:
+    """Let Ctrl-C end a write for which nobody reads: asyncio would cancel what waits, and let the write go on.
+
+    Where somebody does, it ends behind the write, and so behind a whole line; a second one ends it at once.
+    """
     by_asyncio = signal.getsignal(signal.SIGINT)
     if not callable(by_asyncio) or threading.current_thread() is not threading.main_thread():
         yield  # it is ignored, or does not come here
         return
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupted = False
+
+    def interrupt(*_: object) -> None:
+        nonlocal interrupted
+        again, interrupted = interrupted, True
+        if again or not _is_read(output, READ_SECONDS):
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, by_asyncio)
+    if interrupted:
+        raise KeyboardInterrupt
+
+
+def _is_read(output: int, seconds: float) -> bool:
+    """Tell whether there is room in a pipe, or will be soon."""
+    return os.name == "nt" or bool(select.select((), (output,), (), seconds)[1])

@@ -113,8 +113,9 @@ def test_standard_output_may_be_one_that_does_not_wait(source: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it asks whether a pipe is full")
-def test_a_signal_ends_it_where_nobody_reads_its_output(source: Path) -> None:
-    """Nor a second one: a pager that is not scrolled, a scheduler that stopped looking."""
+@pytest.mark.parametrize("reads", [False, True])
+def test_a_signal_ends_it_and_who_still_reads_gets_whole_lines(reads: bool, source: Path) -> None:
+    """Who does not may be a pager that is not scrolled, or a scheduler that stopped looking."""
     import fcntl
     import termios
 
@@ -127,7 +128,8 @@ def test_a_signal_ends_it_where_nobody_reads_its_output(source: Path) -> None:
         while struct.unpack("i", fcntl.ioctl(program.stdout, termios.FIONREAD, bytes(4)))[0] < room:
             assert program.poll() is None
         program.terminate()
-        assert program.wait(30) == 143
+        last = program.stdout.readlines()[-1] if reads else b"\n"
+        assert (program.wait(30), last[-1:]) == (143, b"\n")
 
 
 def test_a_reader_that_has_had_enough_is_no_failure(source: Path) -> None:
