@@ -25,6 +25,7 @@ from tools.errors import ToolError
 
 FILE_NAME = "nightly.jsonl"
 JUDGED_NAME = "nightly.judged"
+BUSY_LOAD_PER_CPU = 0.5
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,11 @@ class Conditions:
     load_avg: tuple[float, ...]
     cpus: int
     nice: int
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something else was at work before the round began."""
+        return self.load_avg[0] > BUSY_LOAD_PER_CPU * self.cpus
 
 
 def observe() -> Conditions:
