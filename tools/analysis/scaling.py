@@ -60,9 +60,8 @@ def fit(data_set: DataSet) -> ScalingLaw | None:
         return None
     law = ScalingLaw(float(unit / first), float(serial / first), float(pairs / first), 0.0, None)
     miss = max(abs(law.throughput(workers) / rate - 1) for workers, rate in points)
-    if miss > LARGEST_MISS:
-        return None
-    return replace(law, largest_miss=miss, peak_workers=_peak(law, max(workers for workers, _ in points)))
+    peak = _peak(law, max(workers for workers, _ in points))
+    return replace(law, largest_miss=miss, peak_workers=peak) if miss <= LARGEST_MISS else None
 
 
 def law_in_words(found: ScalingLaw, largest: int) -> str:
@@ -81,9 +80,6 @@ def law_in_words(found: ScalingLaw, largest: int) -> str:
 
 def _peak(law: ScalingLaw, largest: int) -> float | None:
     """Where the throughput is highest; on a plateau that depends on noise, and far out it is not known."""
-    if law.coherency < 1e-9:
-        return None
-    peak = max(1.0, math.sqrt((1 - law.contention) / law.coherency))
-    if peak > FURTHEST_PEAK * largest or law.throughput(peak) < HIGHEST_PLATEAU * law.throughput(largest):
-        return None
-    return peak
+    peak = max(1.0, math.sqrt((1 - law.contention) / max(law.coherency, 1e-9)))
+    is_told = peak <= FURTHEST_PEAK * largest and law.throughput(peak) >= HIGHEST_PLATEAU * law.throughput(largest)
+    return peak if is_told else None
