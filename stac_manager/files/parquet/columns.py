@@ -121,7 +121,8 @@ class Converters:
         if is_variant(data_type):
             place = f"column {name!r}" if name else "a list"
             raise ValueError(f"{place} is a VARIANT, which is not read; write it as a struct or as JSON text")
-        found = {field.name.lower().replace("_", ""): field for field in data_type}
+        found = {field.name.lower().replace("_", "") or None: field for field in data_type}
+        found |= {field.name or None: field for field in data_type}
         for edges in BBOX_EDGES if name == "bbox" else ():
             if found.keys() >= {*edges[:2], *edges[3:5]}:
                 corner = {found[edge].name: self.converter(found[edge].type, name) for edge in edges if edge in found}

@@ -32,7 +32,8 @@ READ_BUFFER_BYTES = 16_384
 """Read ahead for every column. Without it, or with pyarrow's `pre_buffer`, a row group is in memory as a whole."""
 
 COLUMNS_SHOWN = 8
-PATH = re.compile(r"(properties(?=[._:/])|geometry(?=\.)|assets(?=\.))")
+PATH = re.compile(r"(properties(?=\.|[_:/](?:start_)?datetime\Z)|geometry(?=\.)|assets(?=\.))")
+"""A column that is a path. `properties_count` may be a property, but some time is among the paths of all items."""
 WHOLE = frozenset(("content", "document", "feature", "features", "item", "items", "json", "value", "_source"))
 """What databases and queues call a column of whole documents."""
 

@@ -169,6 +169,9 @@ LINKS = [{"rel": "self", "href": "x"}]
         {"bbox": dict(zip(("west", "south", "east", "north"), (1.0, 2.0, 1.0, 2.0), strict=True))},
         {"bbox": dict(zip(("left", "bottom", "right", "top"), (1.0, 2.0, 1.0, 2.0), strict=True))},
         {"bbox": dict(zip(("Y_MAX", "X_MAX", "Y_MIN", "X_MIN"), (2.0, 1.0, 2.0, 1.0), strict=True))},
+        {"bbox": dict(zip(("left", "bottom", "right", "top", "_"), (1.0, 2.0, 1.0, 2.0, 5.0), strict=True))},
+        {"bbox": dict(zip(("xmin", "ymin", "xmax", "ymax", "X_MIN"), (1.0, 2.0, 1.0, 2.0, 5.0), strict=True))},
+        {"properties_count": 3, "properties:note": "s"},
         {"assets": [{"key": key, "value": asset} for key, asset in ASSETS.items()]},
         {"geometry": WKB.hex()},
         {"geometry": dict(zip("xy", POINT["coordinates"], strict=True))},
@@ -186,6 +189,7 @@ async def test_columns_in_the_types_of_other_writers(columns: dict[str, Any], tm
     (item,) = await fetch({"source": str(tmp_path / "x.parquet")})
     expected = {"id": "a", "stac_version": "1.0.0", "type": "Feature", **plain, "geometry": POINT}
     said = {"n": "/w==", "s": "caf\xe9"} if "n" in columns else {}
+    said |= {name: value for name, value in columns.items() if name.startswith("properties")}
     assert item == {**expected, "properties": {"datetime": "2024-01-01T00:00:00Z", **said}}
 
 
