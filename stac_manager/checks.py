@@ -73,7 +73,7 @@ def interval(value: object) -> str:
     if len(texts) > 2 or not texts:
         raise ValueError("is one instant, or an interval 'start/end' with '..' for an open end")
     if len(texts) == 1 and not _DATE.fullmatch(texts[0]):
-        return _instant(texts[0])
+        return _instant(texts[0], texts[0])
     start, end = _bound(texts[0], last=False), _bound(texts[-1], last=True)
     if start == end == OPEN:
         raise ValueError("is open at both ends; leave it out instead")
@@ -221,12 +221,14 @@ def _sort_key(key: object) -> dict[str, str]:
     return {"field": name, "direction": str(direction)}
 
 
-def _instant(text: str) -> str:
+def _instant(text: str, given: str) -> str:
     if not _INSTANT.fullmatch(text):
-        raise ValueError(f"{text!r} is not an RFC 3339 instant such as 2024-05-01T00:00:00Z")
+        raise ValueError(
+            f"{given!r} is not an RFC 3339 instant (2024-05-01T00:00:00Z) or interval (2024-05-01/2024-05-31)"
+        )
     since = nanoseconds(text)
     if since is None or not FIRST_SECOND <= since // SECOND <= LAST_SECOND:  # in UTC
-        raise ValueError(f"{text!r} is not a valid date")
+        raise ValueError(f"{given!r} is not a valid date")
     return text
 
 
@@ -247,11 +249,11 @@ def _bound(text: str, *, last: bool) -> str:
     if text in ("", OPEN):
         return OPEN
     if (named := _DATE.fullmatch(text)) is None:
-        return _instant(text)
+        return _instant(text, text)
     year, month, day = named[1], named[2] or ("12" if last else "01"), named[3]
     if day is None:
         day = str(calendar.monthrange(int(year), int(month))[1]) if last and 1 <= int(month) <= 12 else "01"
-    return _instant(f"{year}-{month}-{day}T{END_OF_DAY if last else '00:00:00Z'}")
+    return _instant(f"{year}-{month}-{day}T{END_OF_DAY if last else '00:00:00Z'}", text)
 
 
 def short(value: object) -> str:

@@ -66,6 +66,8 @@ def ingest_command(
             raise click.UsageError("--max-items counts items in one process: leave out --workers and --dask")
     if dask_address and workers > 1:
         raise click.UsageError("--workers (processes on this machine) and --dask (a cluster): give one of them")
+    if update and restart:
+        raise click.UsageError("--update adds to an earlier run and --restart discards it: give one of them")
     if dest == "-":
         if workers > 1 or dask_address or update or restart or format not in (None, "ndjson"):
             raise click.UsageError("standard output takes NDJSON from one process, without --update and --restart")

@@ -115,7 +115,8 @@ class JsonOrText(ParamType):
         try:
             return json.loads(content)
         except ValueError as error:
-            self.fail(f"not JSON: {error}", param, ctx)
+            hint = f"; to read that file, write @{value}" if os.path.isfile(content) else ""
+            self.fail(f"not JSON: {error}{hint}", param, ctx)
 
 
 _OPTIONS = (
@@ -142,7 +143,7 @@ _OPTIONS = (
                  help="Send a header with the value of an environment variable."),
     click.option("--storage-option", "storage_options", type=Variable(), multiple=True,
                  help="Credentials and settings for s3, gs and az URLs, from environment variables."),
-    click.option("--timeout", type=float, metavar="SECONDS", help="For one request. [default: 300, reads 60]"),
+    click.option("--timeout", type=float, metavar="SECONDS", help="For one request. [default: 300, 60 without a byte]"),
     click.option("--retries", type=int, metavar="N", help="How often a failed request is sent again. [default: 6]"),
     click.option("--rate-limit", type=float, metavar="N", help="Requests per second at most, over all workers."),
     click.option("--user-agent", metavar="TEXT", help="User-Agent header; name a contact for long runs."),

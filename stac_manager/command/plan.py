@@ -20,7 +20,7 @@ _NO_PLACE = ("kind", "estimate", "document", "documents")
 @source_options
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 def plan_command(config: dict[str, Any], variables: Variables, partition_items: int, as_json: bool) -> int:
-    """Show how SOURCE would be partitioned, without fetching its items."""
+    """Show how SOURCE would be partitioned, without fetching its items. SOURCE is what `ingest` takes."""
     import orjson
 
     from stac_manager.network.authorities import import_aiohttp_for

@@ -11,7 +11,7 @@ from stac_manager.command.options import Place, say
 @click.argument("dest", type=Place())
 @click.option("--unique", is_flag=True, help="Also look for items that are there twice: 100 bytes of memory an item.")
 def verify_command(dest: str, unique: bool) -> int:
-    """Recount the items at DEST and compare them with its manifest."""
+    """Recount the items at DEST, which `ingest` wrote, and compare them with its manifest."""
     from stac_manager.sinks.verifying import verify
     from stac_manager.words import many
 

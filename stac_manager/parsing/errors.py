@@ -62,7 +62,7 @@ def instead(found: bytes) -> str:
     """Tell what stands where a value should, as the end of a sentence."""
     if not found:
         return ""
-    return f", not {found!r}" if found.strip(b"\0") else f": {ZEROS}"
+    return f", not {found.decode(errors='backslashreplace')!r}" if found.strip(b"\0") else f": {ZEROS}"
 
 
 def leniently(text: bytes) -> Any:

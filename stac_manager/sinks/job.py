@@ -87,7 +87,7 @@ def from_environment(variables: Variables) -> dict[str, dict[str, str]]:
     for name, variable in (each for wanted in variables.values() for each in wanted.items()):
         if not os.environ.get(variable):  # it may be a token by mistake
             shown = variable if variable.isupper() else f"for {name}"
-            raise ConfigurationError(f"the environment variable {shown} is not set")
+            raise ConfigurationError(f"the environment variable {shown} is not set; export it first")
     return {
         option: {name: os.environ[variable] for name, variable in wanted.items()}
         for option, wanted in variables.items()

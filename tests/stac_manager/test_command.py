@@ -237,6 +237,7 @@ URL = "https://user:s3cret@stac.example.com/v1/?key=s3cret"
             ("plan", URL.replace("user:s3cret@", ""), "--filter", f"@{URL}"),
             "'--filter': https://stac.example.com/v1/: ca",
         ),
+        (("ingest", URL, "b", "--update", "--restart"), "--restart discards it"),
         ((URL,), "No such command 'https://stac.example.com/v1/'"),
         (("ingest", "abfs://c@a.dfs.core.windows.net/x", "b", "c"), "argument (c)"),
         (("ingest", "a", "b", "abfs://c@a.dfs.core.windows.net/x"), "(abfs://c@a.dfs.core.windows.net/x)"),

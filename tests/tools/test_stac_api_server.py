@@ -719,20 +719,20 @@ def test_lines_are_served_without_the_space_around_them(source: str, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "kind"),
+    ("option", "value", "said"),
     [
-        ("--port", "-1", "port"),
-        ("--port", "65536", "port"),
-        ("--throttle", str(2**63), "positive integer"),
-        ("--latency", "nan", "time"),
-        ("--outage", "1:", "outage"),
+        ("--port", "-1", "'-1' is not a number from 0 to 65535"),
+        ("--port", "65536", "'65536' is not a number from 0 to 65535"),
+        ("--throttle", str(2**63), f"'{2**63}' is not a number from 1 up"),
+        ("--latency", "nan", "'nan' is not a number of seconds from 0 up"),
+        ("--outage", "1:", "'' is not a number of seconds from 0 up"),
     ],
 )
-def test_wrong_options_are_told(option: str, value: str, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_options_are_told(option: str, value: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse_arguments(["items.ndjson", option, value])
     last = capsys.readouterr().err.splitlines()[-1]
-    assert last == f"stac_api_server.py: error: argument {option}: invalid {kind} value: {value!r}"
+    assert last == f"stac_api_server.py: error: argument {option}: {said}"
 
 
 def test_a_standard_input_that_is_a_file_has_ended(files: list[Path]) -> None:

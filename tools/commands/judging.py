@@ -75,20 +75,17 @@ def regressions_command(form: str, output: Path | None, **judged: Any) -> int:
     """Judge what `asv run` has measured: did the last commit make it slower?
 
     \b
-    regressions                      the newest commit with results, by those before it
-    regressions --commit C --base B  one commit against another
-    regressions --since C            everything after C, and which commit brought what
+    regressions                      the newest commit, by those before it
+    regressions --commit C --base B  one commit, by another
+    regressions --since C            all after C, and what each brought
 
     Commits are named as git names them: HEAD~2, a tag, a branch, the start of a hash.
 
-    \b
-    Exit code: 0 no regression; 1 a regression; 2 nothing could be judged, or a wrong option.
+    Exit code: 0 no regression, 1 a regression, 2 nothing could be judged, or a wrong option.
 
-    Counts are the same in each run and are compared directly: any change of requests or open documents is called,
-    above 0.5 % of instructions, above 2 % of imported modules. Times, memory and other numbers vary: a change is
-    called if it is larger than 5 % and certain, which means that less than 1 % of tables without any change would call
-    one (Student's t, Holm's correction). "unstable" means too noisy to judge. A benchmark that fails and did not before
-    is a regression. More: docs/regressions.md.
+    It calls every change of requests or open documents, changes above 0.5 % of instructions or 2 % of imported modules,
+    and changes above 5 % of times, memory and other numbers if they are certain. "unstable" means too noisy to judge.
+    A benchmark that fails and did not before is a regression. More: docs/regressions.md.
     """
     if judged["base"] is not None and judged["since"] is not None:
         raise click.UsageError("--base and --since exclude each other")
@@ -152,12 +149,12 @@ def compare_command(base: str, head: str, bench: str | None, rounds: int | None,
 @click.option("--batch", "batch_size", type=click.IntRange(1), default=4, show_default=True,
               help="Commits that are measured in turns.")  # fmt: skip
 @click.option("--time-limit", type=amount, metavar="HOURS",
-              help="Start no further batch after this time; the next run goes on.")  # fmt: skip
-@click.option("--results-branch", metavar="BRANCH", help="Keep the results on this git branch, not in results_dir.")
+              help="Start no further batch after this time; the next run goes on. [default: no limit]")  # fmt: skip
+@click.option("--results-branch", metavar="BRANCH", help="Keep the results on this git branch. [default: on none]")
 @click.option("--push", "remote", metavar="REMOTE", help="Fetch the results branch from this remote and push it there.")
 @click.option("--dashboard-url", metavar="URL", help="Address of the dashboard, for links in the summary.")
 def nightly_command(**given: Any) -> int:
-    """Measure what is new, keep it, publish it, judge it: to be started by a timer every night.
+    """Measure what is new, keep it, publish it and judge it. Start it from a timer every night.
 
     Measures the commits of the branch since the last run, several at a time, in rounds that take turns, and writes
     asv's results, the dashboard and a summary in Markdown. If it is killed, one round of one commit is lost, and the
@@ -165,9 +162,10 @@ def nightly_command(**given: Any) -> int:
 
     \b
     Exit code
-      0    no regression, or nothing new, or too little history to judge
-      1    a regression; the summary names the commit that brought it
-      2    the run failed, benchmarks fail, or every timing is too noisy to judge; the last line says why
+      0    no regression, nothing new, or too little history to judge
+      1    a regression; the summary names its commit
+      2    the run failed, benchmarks fail, or all timings are too noisy
+           to judge; the last line says why
       130  interrupted; the next run goes on from there
     """
     if given["remote"] is not None and given["results_branch"] is None:

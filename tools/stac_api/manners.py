@@ -4,9 +4,10 @@ import asyncio
 import math
 import random
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,8 +24,8 @@ def parse_arguments(argv: Sequence[str] | None) -> Namespace:
     parser = ArgumentParser("stac_api_server.py", description="Serve NDJSON items as a local STAC API with latency.")
     add = parser.add_argument
     add("items", nargs="+", type=Path, metavar="ITEMS.ndjson", help="STAC items, one JSON document a line")
-    port, count = _within("port", int, 0, 65_535), _within("positive integer", int, 1, sys.maxsize)
-    seconds = _within("time", float, 0, sys.float_info.max)
+    port, count = _within("number from 0 to 65535", int, 0, 65_535), _within("number from 1 up", int, 1, sys.maxsize)
+    seconds = _within("number of seconds from 0 up", float, 0, sys.float_info.max)
     add("--port", type=port, default=0, help="port of this machine to listen on (default: a free one)")
     for name, default, text in (
         ("--latency", 0.1, "the least time a request takes"),
@@ -59,15 +60,14 @@ def parse_arguments(argv: Sequence[str] | None) -> Namespace:
 
 
 def _within(name: str, kind: Callable[[str], Number], least: Number, most: Number) -> Callable[[str], Number]:
-    """What reads a number in these bounds; argparse calls it by its name where it is none."""
+    """What reads a number in these bounds, and says by this name what it wants instead."""
 
     def number(text: str) -> Number:
-        value = kind(text)
-        if not least <= value <= most:
-            raise ValueError(text)
-        return value
+        with suppress(ValueError):
+            if least <= (value := kind(text)) <= most:
+                return value
+        raise ArgumentTypeError(f"{text!r} is not a {name}")
 
-    number.__name__ = name
     return number
 
 

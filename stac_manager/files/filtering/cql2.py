@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -34,7 +35,8 @@ def _cql2(what: str) -> Any:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", 1)[0] or type(error).__name__
+    line = str(error).strip().split("\n", 1)[0] or type(error).__name__
+    return re.sub(r"^--> (\d+):(\d+)$", r"the error is at line \1, character \2", line)
 
 
 def spatial(node: Mapping[str, Any], names: set[str]) -> Callable[[Item], bool | None]:

@@ -158,7 +158,7 @@ def test_cql2(text: str, is_in: bool) -> None:
 @pytest.mark.parametrize(
     ("expression", "said"),
     [
-        ("cloud <", "not CQL2 text"),
+        ("cloud <", "not CQL2 text: the error is at line 1, character 8"),
         ("soundex(id) = 'x'", "operator 'soundex' is not known"),
         ({"op": "<", "args": [1]}, "'<' takes 2 arguments, not 1"),
         ({"eo:cloud_cover": {"lt": 10}}, "not CQL2: {'eo:cloud_cover'"),
