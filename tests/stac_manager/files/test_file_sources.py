@@ -55,8 +55,21 @@ async def test_single_files(write: Write, name: str, content: object, expected: 
     assert await fetch({"mode": "file", "source": str(write(name, content))}) == expected
 
 
-async def test_format_overrides_the_suffix(write: Write) -> None:
-    assert await fetch({"source": str(write("lines.json", ndjson(ITEMS))), "format": "ndjson"}) == ITEMS
+@pytest.mark.parametrize(
+    ("name", "options", "place"),
+    [
+        ("lines.json", {}, ""),
+        ("lines.json", {"format": "ndjson"}, ":1"),
+        ("lines.ndjson", {}, ":1"),
+        ("lines.ndjson", {"format": "json"}, ""),
+    ],
+)
+async def test_format_overrides_the_suffix(write: Write, name: str, options: dict[str, str], place: str) -> None:
+    """Where the content may be either, as a string before Items is: of NDJSON, it is known by its line."""
+    path, context = write(name, b'"a string"\n' + ndjson(ITEMS)), WorkflowContext.create()
+    assert await fetch({"source": str(path), **options}, context) == ITEMS
+    (failure,) = context.failure_collector.get_all()
+    assert str(failure).startswith(f"{path}{place}: not a STAC item")
 
 
 async def test_glob_reaches_into_folders(write: Write, tmp_path: Path) -> None:
