@@ -78,7 +78,9 @@ def check_apart(plan: Plan, source: str, layout: Layout) -> None:
         if os.path.islink(path):
             path = os.path.realpath(path)
         if path == dest or path.startswith(os.path.join(dest, "")):
-            raise ConfigurationError(f"{layout.dest}: is part of the source ({document.path}); choose another DEST")
+            move = "move it out of it first, or all items come twice"
+            what_to_do = move if layout.manifest.exists() else "choose another DEST"
+            raise ConfigurationError(f"{layout.dest}: is part of the source ({document.path}); {what_to_do}")
 
 
 def _holds_what_could_be_read(layout: Layout) -> bool:
