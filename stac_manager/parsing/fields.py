@@ -150,10 +150,14 @@ class Fields:
             if not nested and member not in ITEM_MEMBERS:
                 tree = self.read.get("properties", {})
             if tree is None or member in tree:
-                found += _paths(field, field.name, tree and tree[member])
+                found += _paths(field, field.name, tree and tree[member] if member not in _ENCODED else None)
             elif "stac_version" not in names and member in ("assets", "links"):
                 found.append(field.name)  # by which items are told there
         return found
+
+
+_ENCODED = frozenset(("bbox", "geometry"))
+"""Objects in some Parquet files that are none in an Item: they are read as a whole."""
 
 
 def _paths(field: Any, path: str, tree: Tree | None) -> list[str]:

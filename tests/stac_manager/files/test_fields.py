@@ -126,16 +126,23 @@ def test_fields_of_geoparquet_are_those_of_its_whole_items(tmp_path: Path) -> No
     odd[4]["properties"] = {**odd[4]["properties"], "datetime": None, "start_datetime": "2024-01-01T00:00:00Z",
                             "end_datetime": "2024-01-02T00:00:00Z"}  # fmt: skip
     path = parquet(odd, tmp_path / "items.parquet")
-    whole = fetch(path)
-    for paths in (
-        ("assets.B99.href",),
-        ("assets.B04.missing", "geometry"),
-        ("properties",),
-        ("links", "start_datetime"),
+    points = pyarrow.parquet.read_table(path).drop_columns(["geometry", "bbox"])
+    points = points.append_column("geometry", pyarrow.array([{"x": 1.0, "y": 2.0}] * 20))
+    points = points.append_column("bbox", pyarrow.array([{"left": 1.0, "bottom": 2.0, "right": 1.0, "top": 2.0}] * 20))
+    pyarrow.parquet.write_table(points, tmp_path / "points.parquet")
+    for source, paths in (
+        (tmp_path / "points.parquet", ("geometry.type",)),
+        (tmp_path / "points.parquet", ("bbox.left", "geometry.x")),
+        (path, ("bbox.xmin",)),
+        (path, ("assets.B99.href",)),
+        (path, ("assets.B04.missing", "geometry")),
+        (path, ("properties",)),
+        (path, ("links", "start_datetime")),
     ):
-        fields = IngestModule({"source": path, "fields": paths}).config.fields
+        whole = fetch(source)
+        fields = IngestModule({"source": source, "fields": paths}).config.fields
         assert fields is not None
-        assert fetch(path, fields=paths) == [Fields(fields).keep(each) for each in whole]
+        assert fetch(source, fields=paths) == [Fields(fields).keep(each) for each in whole]
 
 
 numbers = st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
