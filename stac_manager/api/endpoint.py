@@ -112,8 +112,8 @@ async def find_endpoint(client: Client, source: str, names: Sequence[str] = ()) 
         unlisted = None if landing.document.get("type") in NOT_A_CATALOG else await _unlisted(client, source, names)
         if unlisted is None and (names or _link(landing, "data") is not None):
             place = replace(Endpoint.guess(source), post=False, items_only=True, apart=True)
-            place = replace(place, collections=_link(landing, "data") or place.collections)
-            unlisted = await naming_all(client, place, names)
+            for where in dict.fromkeys(filter(None, (_link(landing, "data"), place.collections))):
+                unlisted = unlisted or await naming_all(client, replace(place, collections=where), names)
         if unlisted is None:
             raise DataProcessingError(f"{shown(landing.url)}: {_no_landing_page(landing)}")
         return unlisted

@@ -876,6 +876,15 @@ class ItemsEndpointOnly(Habit):
         return document if self.named else _without_search(document)
 
 
+class InnerCollections(ItemsEndpointOnly):
+    """The same, and the landing page names a place of the Collections that is only known behind the proxy."""
+
+    def document(self, path: str, document: Json) -> Json:
+        if path == "/":
+            return {**document, "links": [{"rel": "data", "href": "/internal/collections"}]}
+        return super().document(path, document)
+
+
 class InnerAddresses(Habit):
     """The links of the landing page name a host that is only known behind the proxy."""
 

@@ -44,6 +44,7 @@ from .habits import (
     HeavyItem,
     Ignores,
     InnerAddresses,
+    InnerCollections,
     ItemsComeAndGo,
     ItemsEndpointOnly,
     LacksAsAWhole,
@@ -923,6 +924,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "POST is refused, fields": lambda: Case([Refuses("POST"), Offers("fields")], options={"fields": ["id"]}),
     "POST is not found": lambda: Case([Refuses("POST", 404)]),
     "POST is not implemented": lambda: Case([Refuses("POST", 501)]),
+    "no search, the link to the Collections leads nowhere": lambda: Case([InnerCollections()], most_requests=40),
     "no search, items of a Collection": lambda: Case([ItemsEndpointOnly()]),
     "no search, items of three Collections": lambda: Case(
         [ItemsEndpointOnly(None)], in_three_collections, most_requests=20
