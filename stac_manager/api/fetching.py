@@ -143,7 +143,7 @@ class Fetcher:
         """Look twice at a page that may not have all of its members, or without a next link, where no count tells
         whether it is the last, after so many members of its search."""
         self.next_links_seen |= page.following is not None
-        if enough is not None and page.size >= enough:
+        if (enough is not None and page.size >= enough) or page.matched == came + page.size:
             return page
         limit = limit_of(request) or limit_of(page.first) or self.page_size
         largest, seen = self.sizes.largest, self.next_links_seen
@@ -168,7 +168,7 @@ class Fetcher:
         sizes.counting |= page.counting
         if page.following is not None or page.doubt in DOUBTS:
             sizes.largest = max(sizes.largest, page.size)
-        page.full = page.size >= min(sizes.now, sizes.largest or sizes.now)
+        page.full &= page.size >= min(sizes.now, sizes.largest or sizes.now)
         self._early_ends.learn(page)
         if page.size:
             sizes.learn(page.size, page.size_bytes)

@@ -44,7 +44,7 @@ class Page:
     first: Request  # for the first page, of pages of this size: later ones are built from it
     members: Outline | list[Any]  # the document, where they are not parsed yet
     doubt: str | None = None  # why its `next` link cannot be followed, or why it may not be the last page without one
-    full: bool = False  # whether it is as large as this server's pages get
+    full: bool = True  # whether it is as large as this server's pages get, and not known to be the last one
     asked: Request | None = None  # how it was asked for
     overlaps: bool = False  # whether its first member, which is counted no more, is the last of the page before it
 
@@ -182,14 +182,14 @@ async def look_at_one(client: Client, request: Request) -> None:
 async def make_sure(
     client: Client, request: Request, page: Page, *, full: int, next_links_seen: bool, several: bool = False
 ) -> Page:
-    """Look twice at a page without a `next` link from a server that gives no count: is it the last one? A page that
+    """Look twice at a page without a `next` link that no count says to be the last one: is it? A page that
     is `full` is asked for again, one item smaller: that must give a link, or the server just gives none. A shorter one
     may be as large as the server's pages get: where no link was seen yet, it is asked for by its own size, as some give
     no links to who asks for more, and then one item. With a count the first of it is enough. The page to go on with is
     the given one, with a `doubt` where there is one, or the smaller one with its link."""
     if page.following is not None or page.size == 0 or page.doubt is not None:
         return page
-    if page.matched is not None and (page.matched <= page.size or next_links_seen or page.size >= full):
+    if page.matched is not None and (page.matched <= page.size or next_links_seen != (page.size >= full)):
         return page
     if several:
         return await _smaller(client, request, page)
@@ -209,7 +209,8 @@ async def make_sure(
     if again is not None and again.following is not None:
         behind = await page_if_any(client, again.following, again.first, LOOKS)
         if behind is not None and behind.first_mark() != again.first_mark():
-            return again if behind.following is not None or behind.size > page.size - again.size else page
+            page.full = behind.following is not None or behind.size > page.size - again.size
+            return again if page.full else page
     page.doubt = NO_NEXT
     return page
 

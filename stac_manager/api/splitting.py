@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from math import ceil
+from math import ceil, inf
 from typing import TypeAlias
 
 from stac_manager.api.cutting import Cutter
@@ -150,6 +150,7 @@ class Splitter:
         self._sizes = sizes
         self.repairs = Repairs(pages)
         self._spent = 0  # requests for sharing work of which nobody knows how much it is
+        self._counts, self._estimates = 0, 0  # of partitions whose first pages came, and what was expected of these
         self.divides = True
 
     def can_cut(self, reading: Reading) -> bool:
@@ -187,6 +188,7 @@ class Splitter:
         counted, partition = reading.counted, reading.share.partition
         if counted is None or self._sizes.counted is None:  # the server does not count what it is asked for
             return []
+        self._counts, self._estimates = self._counts + counted, self._estimates + (partition.estimate or 0)
         cuts = self._cuts_of(partition)
         cuts.learn(partition, counted)
         if counted <= page.size or not self._divides or not cuts.can_cut(partition):
@@ -195,7 +197,7 @@ class Splitter:
             cuts.extrapolate(partition, page.objects(), counted - page.size)
             parts = self.repairs.parts_of_cut_off(counted / (CUT_OFF_SHARE * max(page.size, 1)))
             return self._cut_short(reading, parts) if reading.memory.last_was_full else []
-        if counted <= OVERSIZE * min(self._sizes.items, partition.estimate or 0) + page_size:
+        if self._miscounted or counted <= OVERSIZE * min(self._sizes.items, partition.estimate or 0) + page_size:
             return []
         members = page.objects()
         if 2 * sum(owner(member, partition) is OWN for member in members) < len(members):
@@ -216,14 +218,14 @@ class Splitter:
         for each in able:
             if each.descent.pace == 0 and each.descent.reached is not None and isinstance(self._cuts, Cutter):
                 self._cuts.pile(each.descent.reached)
-        able = [each for each in able if self.can_cut(each)]
-        reading = max(able, key=lambda each: each.pages_left(page_size), default=None)
+        reading = max(filter(self.can_cut, able), key=lambda each: each.pages_left(page_size), default=None)
         if reading is None:
             return None
         left = reading.pages_left(page_size)
         lefts = sorted([*(each.pages_left(page_size) for each in under_way), *[0.0] * idle], reverse=True)
         parts = parts_to_share(reading.tally.fetched, left, idle, lefts[idle])
-        cost = reading.tally.fetched + parts if None in (reading.counted, self._sizes.counted) else 0
+        uncounted = None in (reading.counted, self._sizes.counted) or self._miscounted
+        cost = reading.tally.fetched + parts if uncounted else 0
         if self._spent + cost > FOR_SHARING * pages + SPARE_REQUESTS:
             return None
         shares = self._cut(reading, parts, reached=reading.descent.reached) if parts else []
@@ -236,6 +238,11 @@ class Splitter:
     def _divides(self) -> bool:
         """Whether partitions are cut by counts: not by those that are wrong."""
         return self.divides and not self.repairs.counts_are_wrong
+
+    @property
+    def _miscounted(self) -> bool:
+        """Whether partitions count far more than the whole, and than what was expected of them, as estimates do."""
+        return self._counts > OVERLAP * max(self._estimates, self._sizes.counted or inf)
 
     def repaired(self, reading: Reading, largest: int, lacks: int | None = None) -> list[Share]:
         """What to read again of a partition that lacks items; nothing where that was tried enough. Where it cannot be

@@ -609,13 +609,14 @@ class FiltersAfterPaging(Habit):
 
 
 class Counts(Habit):
-    """The number of items is something else than that."""
+    """The number of items is something else than that; or only that of `parts` of the time, as what PostgreSQL
+    estimates of these does not add up."""
 
-    def __init__(self, change: Any) -> None:
-        self.change = change
+    def __init__(self, change: Any, *, parts: bool = False) -> None:
+        self.change, self.parts = change, parts
 
     def page(self, world: World, ask: Ask, page: Json) -> None:
-        if "numberMatched" in page:
+        if "numberMatched" in page and ("datetime" in ask.conditions or not self.parts):
             page["numberMatched"] = self.change(page["numberMatched"])
 
 

@@ -158,6 +158,12 @@ def half_over_the_year() -> list[Json]:
     return [make_item(n, **(year if n % 2 and n < 2 * COUNT - 20 else {})) for n in range(2 * COUNT)]
 
 
+def some_over_the_year() -> list[Json]:
+    """Items of which so many last the whole year as are on one page."""
+    year = {"start_datetime": "2024-01-01T00:00:00Z", "end_datetime": "2024-12-31T23:59:59Z"}
+    return [make_item(n, **({} if n % 12 else year)) for n in range(COUNT)]
+
+
 def composites() -> list[Json]:
     """Items that all last the whole year: they are in every interval of time."""
     year = {"start_datetime": "2024-01-01T00:00:00Z", "end_datetime": "2024-12-31T23:59:59Z"}
@@ -704,6 +710,10 @@ CASES: dict[str, Callable[[], Case]] = {
     ),
     "counts 30 % too high": lambda: Case([Counts(lambda n: int(1.3 * n))], loose=True, most_requests=55),
     "counts are too high by chance": lambda: Case([Counts(by_chance())], loose=True, most_requests=60),
+    "counts of parts are far too high": lambda: Case([Counts(lambda n: n + 40, parts=True)], most_requests=80),
+    "counts of parts are far too high, long ranges": lambda: Case(
+        [Counts(lambda n: n + 100, parts=True)], some_over_the_year, most_requests=120
+    ),
     "counts are one too many": lambda: Case([Counts(lambda n: n + 1)], loose=True, most_requests=45),
     "a search as a whole lacks items": lambda: Case([LacksAsAWhole()], most_requests=60),
     "counts 10 % too low": lambda: Case([Counts(lambda n: int(0.9 * n))], loose=True),
