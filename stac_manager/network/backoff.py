@@ -32,7 +32,7 @@ def backoff_seconds(attempt: int) -> float:
 
 
 def outage_seconds(attempt: int) -> float:
-    """The same with equal jitter: one request asks for all, and not at once."""
+    """The same with equal jitter, for what holds all requests back: one asks for all, and a refused one not at once."""
     return random.uniform(0.5, 1.0) * _ceiling(attempt)
 
 

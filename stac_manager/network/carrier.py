@@ -127,7 +127,8 @@ class Carrier:
         self._stats.retries += 1
         if decision == "smaller":
             raise TooLargeError(str(fault)) from fault
-        wait = max(backoff_seconds(tries.attempts), fault.retry_after or 0.0)
+        backoff = outage_seconds if fault.refused else backoff_seconds
+        wait = max(backoff(tries.attempts), fault.retry_after or 0.0)
         self._stats.tell(Retry(words(fault), tries.attempts, wait))
         if fault.refused:
             self._pause(wait)

@@ -13,6 +13,7 @@ from support import ids, make_item
 
 from stac_manager import ApiIngest, FileIngest, WorkflowContext
 from stac_manager.events import Event, Fallback, PartitionDone, Pause, Retry, Split
+from stac_manager.network import backoff
 
 from .habits import GarbledItem, Ignores, Outage, RateLimit
 from .server import Habit, Json, World, running
@@ -48,6 +49,8 @@ async def test_every_retry_and_every_pause_is_told(caplog: pytest.LogCaptureFixt
         seen, module = await events_of([RateLimit(5, 0.05)], 8, headers={"Authorization": "Bearer s3cret-word"})
     assert len(of(Retry, seen)) == module.stats.retries > 0
     assert len(of(Pause, seen)) == module.stats.pauses > 0
+    pauses = [event.seconds for event in seen if isinstance(event, Pause)]
+    assert min(pauses) >= backoff.RETRY_BASE_SECONDS / 2, "who was refused came again at once"
     assert all(isinstance(event, Retry) and "429" in event.reason for event in of(Retry, seen))
     assert [record.getMessage() for record in caplog.records] == list(map(str, seen))
     assert {record.levelno for record in caplog.records if "pause" in record.getMessage()} == {logging.WARNING}
