@@ -13,6 +13,7 @@ from typing import Any
 
 from yarl import URL
 
+from stac_manager.api import forms
 from stac_manager.api.counting import MOST_PARTITIONS, counted_in_parts
 from stac_manager.api.cutting import Cutter, Density
 from stac_manager.api.endpoint import Endpoint
@@ -26,7 +27,7 @@ from stac_manager.api.paging import Page
 from stac_manager.api.planning import Planned, Planner, why_never_split, why_not_by_time, why_sequential
 from stac_manager.api.query import Bounds, Query
 from stac_manager.api.survey import ignored, is_unknown
-from stac_manager.completeness import combine
+from stac_manager.completeness import Completeness, combine
 from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector
 from stac_manager.exceptions import DataProcessingError
@@ -137,6 +138,8 @@ async def search(
                 yield watch.over(part)
         ledger.conclude(run.ways.note)
         client, query, found = session.fetcher.client, run.query, stats.completeness.items
+        if not found and ledger.totals.left_out and stats.completeness.pages == 1:
+            await _ask_again(client, query, stats.completeness)
         if (config.ordered and "sortby" not in query.body) or not watch.in_order:
             stats.notes.append(UNSORTED)
         if ledger.left != 0:
@@ -148,6 +151,14 @@ async def search(
                     stats.completeness.status = "incomplete"
                     stats.completeness.problems.append(why)
         stats.notes += await _misunderstood(client, query, collection_id, found=found > 0)
+
+
+async def _ask_again(client: Client, query: Query, proof: Completeness) -> None:
+    """Doubt a count that nothing met but what was not asked for, if there is another one once nothing else is asked:
+    some servers mix up what they answer to several requests at once (eodag)."""
+    page = await forms.found(client, query, Whole(), query.body["limit"])
+    if proof.status == "complete" and page is not None and page.matched != proof.counted:
+        proof.status, proof.problems = "unverified", [f"the server counts {page.matched} items when it is asked again"]
 
 
 async def _misunderstood(client: Client, query: Query, collection_id: str | None, *, found: bool) -> list[str]:

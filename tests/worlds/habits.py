@@ -877,6 +877,20 @@ class ItemsEndpointOnly(Habit):
         return document if self.named else _without_search(document)
 
 
+class MixesUpAnswers(Habit):
+    """The first page with several items of what is asked holds some of something else, and counts them (eodag)."""
+
+    never_complete = may_miss = True
+
+    def __init__(self) -> None:
+        self.mixed = False
+
+    def page(self, world: World, ask: Ask, page: Json) -> None:
+        if ask.limit > 1 and not self.mixed:
+            self.mixed = True
+            page |= {"features": world.items[:5], "numberMatched": 5, "links": []}
+
+
 class InnerCollections(ItemsEndpointOnly):
     """The same, and the landing page names a place of the Collections that is only known behind the proxy."""
 

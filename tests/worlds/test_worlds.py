@@ -59,6 +59,7 @@ from .habits import (
     LinksUnheeded,
     LoginNowAndThen,
     MiddleOfRanges,
+    MixesUpAnswers,
     MoreAndMoreCookies,
     NeedsCollections,
     NextAfterFullPages,
@@ -710,6 +711,9 @@ CASES: dict[str, Callable[[], Case]] = {
     ),
     "counts 30 % too high": lambda: Case([Counts(lambda n: int(1.3 * n))], loose=True, most_requests=55),
     "counts are too high by chance": lambda: Case([Counts(by_chance())], loose=True, most_requests=60),
+    "an answer is that to another request": lambda: Case(
+        [MixesUpAnswers()], options={"datetime": f"{LATER}/{EARLIER}"}, wanted=between, most_requests=20
+    ),
     "counts of parts are far too high": lambda: Case([Counts(lambda n: n + 40, parts=True)], most_requests=80),
     "counts of parts are far too high, long ranges": lambda: Case(
         [Counts(lambda n: n + 100, parts=True)], some_over_the_year, most_requests=120
