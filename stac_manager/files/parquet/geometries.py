@@ -30,8 +30,8 @@ def _of_bytes(wkb: bytes) -> Item:
     """Decode WKB, ISO's (OGC 06-103r4) or EWKB."""
     try:
         geometry, end = _geometry_at(wkb, 0)
-    except (struct.error, IndexError) as error:
-        raise ValueError(f"a geometry's WKB is cut short: {error}") from None
+    except (struct.error, IndexError):
+        raise ValueError("a geometry's WKB is cut short" if wkb else "a geometry is empty: no bytes") from None
     if end != len(wkb):
         raise ValueError(f"a geometry's WKB has {len(wkb) - end} bytes too many")
     return geometry

@@ -499,14 +499,16 @@ def test_a_bad_row_fails_alone(tmp_path: Path) -> None:
     rows[1]["geometry"] = shape[:-1]
     rows[2]["geometry"] = b"\7 no WKB"
     rows[3]["id"] = None
+    rows[4]["geometry"] = b""
     with_pyarrow(rows, tmp_path / "items.parquet")
     context = WorkflowContext.create()
-    assert ids(fetched(tmp_path / "items.parquet", context)) == ["item-0", "item-4", "item-5"]
+    assert ids(fetched(tmp_path / "items.parquet", context)) == ["item-0", "item-5"]
     said = [failure.reason for failure in context.failure_collector.get_all()]
-    assert [reason.partition(":")[0] for reason in said] == ["row 2", "row 3", "row 4"]
-    assert "cut short" in said[0]
+    assert [reason.partition(":")[0] for reason in said] == ["row 2", "row 3", "row 4", "row 5"]
+    assert said[0].endswith("a geometry's WKB is cut short")
     assert "not WKB" in said[1]
     assert "no id" in said[2]
+    assert "no bytes" in said[3]
 
 
 def test_text_that_is_not_utf8_fails_alone(tmp_path: Path) -> None:
