@@ -26,6 +26,15 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # what Dask warns of is Dask'
 ITEMS = 60
 
 
+@pytest.fixture(scope="module", autouse=True)
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Dask's folder for what does not fit into memory, which it leaves behind."""
+    import dask
+
+    with dask.config.set(temporary_directory=str(tmp_path_factory.mktemp("dask"))):
+        yield
+
+
 @pytest.fixture(scope="module")
 def client() -> Iterator[Any]:
     from distributed import Client, LocalCluster
