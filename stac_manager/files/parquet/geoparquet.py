@@ -69,6 +69,7 @@ def layout_of(
     primary = _primary(geo, columns, encodings)
     if primary is not None and primary != "geometry":
         names[primary] = "geometry"
+        encodings.setdefault(primary, "wkb")
         dropped |= {"geometry"} & set(columns)
     for each in of_geo.values():
         covering = _covering(each)

@@ -218,8 +218,7 @@ def _check(names: list[str], layout: Layout) -> None:
             raise ValueError(f"it has no column {name!r}; its columns: {others}{whole}")
     tops = {"properties", "geometry", "assets"}.difference(names)
     for path in (name for name in names if (found := PATH.match(name)) and found[1] in tops):
-        how = "write whole items, as stac-geoparquet or pyarrow.Table.from_pylist do"
-        raise ValueError(f"its columns are paths, such as {path!r}; {how}")
+        raise ValueError(f"its columns are paths, such as {path!r}; write whole items, as stac-geoparquet does")
     if layout.projection is not None:
         raise ValueError(
             f"its geometries are in {layout.projection}, not in longitude and latitude; "

@@ -42,6 +42,10 @@ def row(item_id: str, **columns: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("name", ["geom", "wkb_geometry", "the_geom"])
 async def test_what_databases_call_the_geometry_is_one_without_metadata(name: str, tmp_path: Path) -> None:
     """DuckDB and Polars drop the metadata of what they write anew."""
+    points = dict(zip("xy", POINT["coordinates"], strict=True)), WKB.hex(), "POINT (1 2)", json.dumps(POINT), POINT
+    for form in points:
+        write(tmp_path / "x.parquet", [row("a", **{name: form})])
+        assert [each["geometry"] for each in await fetch({"source": str(tmp_path / "x.parquet")})] == [POINT]
     write(tmp_path / "x.parquet", [row("a", **{name: WKB})])
     for options in ({}, {"bbox": [0, 1, 2, 3]}, {"fields": ["geometry", "properties"]}):
         (item,) = await fetch({"source": str(tmp_path / "x.parquet"), **options})
