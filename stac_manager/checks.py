@@ -105,7 +105,7 @@ def mapped(value: object) -> object:
 
 
 def _no_number(name: str) -> None:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a number in JSON")
 
 
 def geometry(value: dict[str, Any]) -> dict[str, Any]:

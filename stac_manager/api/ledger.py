@@ -215,7 +215,7 @@ class Ledger:
         part = reading.share.partition
         part_is_named = self.claims.alone is None or any(together(each, part, MARGINS) for each in self._unread)
         if not (reading.share.failing and part_is_named):  # there already, or in the end
-            self.failures.add(shown(reading.first.url), f"a page of it cannot be had: {reading.ending.error}")
+            self.failures.add(shown(reading.first.url), f"a page of it cannot be read: {reading.ending.error}")
 
     def report(self, reading: Reading, query: Query, *, last: bool) -> None:
         """Report on a partition; where it cannot be had, as the one beside it, on both together."""
@@ -237,7 +237,7 @@ class Ledger:
         """Take note of items that nobody can have, each once: something came behind them, or the end."""
         self.totals.failed += len(reading.memory.unnamed)
         for error in reading.memory.unnamed:
-            self.failures.add(shown(reading.first.url), f"an item cannot be had: {error}")
+            self.failures.add(shown(reading.first.url), f"an item cannot be read: {error}")
         reading.memory.unnamed = []
 
     def _is_delivered(self, reading: Reading, member: Any, mark: int, item: bool, page: Page, near: list[int]) -> bool:

@@ -46,7 +46,7 @@ def next_request(answer: Answer, first: Request) -> Request | None:
         raise LinkError(f"{shown(answer.url)}: the server's next link has no href")
     link_headers, body = _member(link, "headers"), _member(link, "body")
     if not isinstance(link_headers, dict) or not isinstance(body, dict):
-        raise LinkError(f"{shown(answer.url)}: headers or body of the server's next link are no JSON object")
+        raise LinkError(f"{shown(answer.url)}: headers or body of the server's next link are not a JSON object")
     body = {name: value for name, value in body.items() if value is not None}  # as servers write what is not given
     try:
         url, _ = str(linked(answer.url, href)), json_of(shown(answer.url), body)

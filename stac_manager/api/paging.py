@@ -279,7 +279,7 @@ def page_of(answer: Answer, first: Request) -> Page:
     if document.get("type") == "Feature":  # an item that was asked for by its id
         features, matched = [document], 1
     if not isinstance(features, list | Outline):
-        raise DataProcessingError(f"{shown(answer.url)}: the answer is no item collection: it has no 'features'")
+        raise DataProcessingError(f"{shown(answer.url)}: the answer is not an item collection: it has no 'features'")
     following, doubt = None, None
     try:
         following = next_request(answer, first)

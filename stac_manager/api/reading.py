@@ -248,7 +248,7 @@ class Reading:
         """Why items may be missing, once it was read to its end; None where nothing speaks for it."""
         if self.counted is None:
             if self.ending.error and self.memory.different and not isinstance(self.share.partition, Pages):
-                return f"{self.ending.problem}; nobody knows what follows the {self.memory.different} items that came"
+                return f"{self.ending.problem}; what follows the {self.memory.different} items that came is unknown"
             return self.ending.problem
         missing = self.counted - self.memory.different - self.tally.skipped
         if missing <= (0 if self.memory.anew else self.tally.twice):

@@ -130,7 +130,7 @@ class Unpacked:
             self._waiting = self._waiting.lstrip(b"\0")
         head = self._waiting[:4]
         if self._members and magic(head.ljust(4)) != self._kind and not _MAGIC[self._kind].startswith(head):
-            raise DamagedError(f"behind the {self._kind} data are bytes that are no {self._kind}")
+            raise DamagedError(f"after the {self._kind} data are bytes that are not {self._kind}")
         self._members += 1
         self._decoder = _Gzip() if self._kind == "gzip" else zstd().ZstdDecompressor()
         return True

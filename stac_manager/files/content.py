@@ -221,6 +221,6 @@ def _items_of_rows(rows: Iterable[tuple[int, object]], path: str, failures: Docu
             try:
                 failures.add(path, f"{place}: {reason}")
             except HopelessError as error:
-                failures.hopeless = f"{error}: nothing behind row {number + count - 1} was read"
+                failures.hopeless = f"{error}: nothing after row {number + count - 1} was read"
                 return
             yield None

@@ -105,7 +105,7 @@ def items_of_text(window: Window, document: Document, failures: FailureCollector
         except HopelessError as error:
             line = window.line_at(window.start) + window.lines_before()
             read = window.passed + window.start
-            failures.add(path, f"{error}: nothing behind its first {read:,} bytes was read", line=line)
+            failures.add(path, f"{error}: nothing after its first {read:,} bytes was read", line=line)
         if window.damage is not None:
             failures.add(path, str(window.damage))
 
@@ -125,7 +125,7 @@ def _values(window: Window, path: str, failures: DocumentFailures, line: int | N
         rest = f"; of its members, {delivered} before the damage were read" if delivered else ""
         failures.add(path, f"not JSON: {error}{rest}", line=line or error.line)
     except TooLargeError as error:
-        rest = f"; {many(delivered, 'item')} before it came, none behind it" if delivered else ""
+        rest = f"; {many(delivered, 'item')} before it came, none after it" if delivered else ""
         failures.add(path, f"{error}{rest}", line=line or window.line_at(window.start) + window.lines_before())
 
 
@@ -241,7 +241,7 @@ def _long_line(window: Window, path: str, failures: DocumentFailures, separator:
         found = window.buffer.find(separator, window.start, window.end)
         end = window.end if found < 0 else found
         if reason is None and window.view[window.start : end].tobytes().strip():
-            reason = "not JSON: unexpected content behind a value"
+            reason = "not JSON: unexpected content after a value"
         window.start = min(end + 1, window.end)
         if found >= 0 or not window.more():
             break

@@ -52,7 +52,7 @@ def why_not_json(error: orjson.JSONDecodeError, data: memoryview) -> str:
     """Put into words why `data` are not JSON."""
     found = _NOT_A_NUMBER.search(data)
     if found:
-        return f"{found[1].decode()} is no number that JSON has"
+        return f"{found[1].decode()} is not a number in JSON"
     if data and not bytes(data).strip(b"\0"):
         return ZEROS
     return NOT_UTF8 if error.msg.startswith("str is not valid UTF-8") else error.msg

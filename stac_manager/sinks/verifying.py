@@ -121,7 +121,7 @@ def identity_of_line(line: bytes) -> bytes:
     try:
         return identity(item.get("collection"), item["id"])
     except (KeyError, AttributeError):
-        raise ValueError("a line is no item") from None
+        raise ValueError("a line is not an item") from None
 
 
 def lines(path: Path, format: Format) -> Iterator[bytes]:

@@ -116,7 +116,7 @@ def test_a_path_object_is_a_source() -> None:
         ({**API, "datetime": []}, "one instant, or an interval"),
         ({**API, "intersects": "a bay"}, "option 'intersects': must be a GeoJSON geometry; of WKT: shapely.from_wkt"),
         ({**API, "intersects": {"type": "Point", "coordinates": [float("nan"), 1]}}, "option 'intersects'"),
-        ({**API, "intersects": '{"type": "Point", "coordinates": [NaN, 1]}'}, "NaN is no number of JSON"),
+        ({**API, "intersects": '{"type": "Point", "coordinates": [NaN, 1]}'}, "NaN is not a number in JSON"),
         ({**API, "modifier": "sign"}, "option 'modifier': must be a function"),
     ],
 )

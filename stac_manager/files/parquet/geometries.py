@@ -98,7 +98,7 @@ def _positions_at(wkb: bytes, at: int, form: _Form) -> tuple[list[Any], int]:
     if not isfinite(sum(map(sum, positions))) and not all(
         isfinite(each) for position in positions for each in position
     ):
-        raise ValueError("a geometry has a coordinate that is no finite number, which JSON does not have")
+        raise ValueError("a geometry has a coordinate that is not a finite number, which JSON cannot hold")
     return positions, end
 
 

@@ -151,7 +151,7 @@ class HttpStore:
         target = joined(url, location)
         reason = refusal(target, self._source)
         if reason is None and not target.lower().startswith("http"):
-            reason = "redirected to what is no HTTP address"
+            reason = "redirected to an address that is not HTTP"
         if reason is not None:
             raise RemoteError(reason)
         return target

@@ -149,7 +149,7 @@ class ObjectStores:
         given = (str(value) for name, value in config.items() if _plain(name) in _ADDRESSES)
         endpoint = next(given, _endpoint_of_environment(origin[0]))
         if endpoint and not _ENDPOINT.match(endpoint):
-            raise ConfigurationError("the store's endpoint is no URL of http or https, such as http://localhost:9000")
+            raise ConfigurationError("the store's endpoint is not an http or https URL, such as http://localhost:9000")
         is_plain = endpoint.lower().startswith("http://")
         if is_plain:
             client.setdefault("allow_http", True)

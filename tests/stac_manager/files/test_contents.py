@@ -173,11 +173,11 @@ async def test_what_is_cut_off_says_so_and_gives_what_precedes(pack: Callable[[b
 @pytest.mark.parametrize(
     ("damaged", "said"),
     [
-        (lambda data: gzip.compress(data) + b"more", "no gzip"),
+        (lambda data: gzip.compress(data) + b"more", "are not gzip"),
         (lambda data: gzip.compress(data) + b"\x1f\x8b", "cut off after"),
         (lambda data: gzip.compress(data)[:-1], "cut off after"),
         (lambda data: gzip.compress(data) + gzip.compress(b"") * 10_002, "hold nothing"),
-        (lambda data: zstd.compress(data) + b"more", "no zstd"),
+        (lambda data: zstd.compress(data) + b"more", "are not zstd"),
     ],
 )
 async def test_small_files_give_what_precedes_damage(
@@ -222,8 +222,8 @@ async def test_an_archive_that_unpacks_to_too_much_is_refused(
 
 
 NOT_JSON = {
-    "NaN": ('{"type": "Feature", "id": "a", "stac_version": "1.0.0", "x": NaN}', "NaN is no number that JSON has"),
-    "Infinity": ('{"type": "Feature", "id": "a", "stac_version": "1.0.0", "x": [-Infinity]}', "-Infinity is no number"),
+    "NaN": ('{"type": "Feature", "id": "a", "stac_version": "1.0.0", "x": NaN}', "NaN is not a number in JSON"),
+    "Infinity": ('{"type": "Feature", "id": "a", "stac_version": "1.0.0", "x": [-Infinity]}', "-Infinity is not a"),
 }
 
 

@@ -186,7 +186,7 @@ def test_brackets_within_brackets_are_counted_in_turns(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [(b"NaN", "NaN is no number"), (b"1e999", "infinity"), (b'"\xff"', "not valid UTF-8"), (b'"\\ud800"', "surrogate")],
+    [(b"NaN", "NaN is not a"), (b"1e999", "infinity"), (b'"\xff"', "not valid UTF-8"), (b'"\\ud800"', "surrogate")],
 )
 def test_a_large_value_with_what_json_does_not_have_fails_alone_and_in_turns(
     value: bytes, said: str, monkeypatch: pytest.MonkeyPatch
@@ -387,7 +387,7 @@ def test_a_document_cut_within_a_separator_is_a_failure() -> None:
             ",\n",
             "\n]}",
             ["first"],
-            Failure("", "a value is larger than 0 MB; 1 item before it came, none behind it", 3),
+            Failure("", "a value is larger than 0 MB; 1 item before it came, none after it", 3),
         ),
     ],
 )

@@ -153,9 +153,9 @@ async def test_a_folder_of_very_many_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "before", "said"),
     [
-        ("00\n", 30, ":41: 30 failures in a row and no item: nothing behind its first {} bytes was read"),
-        ("0 0\n", 30, ":41: 30 failures in a row and no item: nothing behind its first {} bytes was read"),
-        ("[0,0,0]\n", 10, ":21: 30 failures in a row and no item: nothing behind its first {} bytes was read"),
+        ("00\n", 30, ":41: 30 failures in a row and no item: nothing after its first {} bytes was read"),
+        ("0 0\n", 30, ":41: 30 failures in a row and no item: nothing after its first {} bytes was read"),
+        ("[0,0,0]\n", 10, ":21: 30 failures in a row and no item: nothing after its first {} bytes was read"),
         ("0,", 30, ": 30 failures in a row and no item: its other members were passed over"),
     ],
 )
@@ -186,4 +186,4 @@ def test_a_table_of_failures_is_given_up(tmp_path: Path, monkeypatch: pytest.Mon
     assert [item["id"] for item in module.iter_items(context)] == ["a"]
     *others, last = map(str, context.failure_collector.get_all())
     assert len(others) == 59
-    assert last.endswith("x.parquet: 30 failures in a row and no item: nothing behind row 60 was read")
+    assert last.endswith("x.parquet: 30 failures in a row and no item: nothing after row 60 was read")

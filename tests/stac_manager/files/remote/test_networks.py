@@ -465,7 +465,7 @@ def test_when_a_request_is_given_up(status: int, others_pass: bool, sent: int) -
     [
         ({"source": "s3://b/c.json", "client_cert": "c.pem"}, "client_cert: for http and https; s3 URLs are asked"),
         ({"source": "s3://b/c.json", "headers": lambda: {}}, "give 'storage_options'"),
-        ({"source": "s3://b/c.json", "storage_options": {"endpoint": "localhost:9000"}}, "no URL of http or https"),
+        ({"source": "s3://b/c.json", "storage_options": {"endpoint": "localhost:9000"}}, "not an http or https URL"),
         (
             {"source": "s3://b/c.json", "timeout": 3, "storage_options": {"client_options": {"timeout": "5s"}}},
             r"timeout, client_options of 'storage_options' \(timeout\): give one of them",
