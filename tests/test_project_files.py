@@ -83,7 +83,11 @@ def test_the_notebook_runs(tmp_path: Path) -> None:
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     assert [cell["outputs"] for cell in cells if cell["cell_type"] == "code"] == [[], [], []]
     # A kernel of its own, whatever is registered on this machine, and in no home folder.
-    own = {"PYTHONPATH": str(ROOT), "JUPYTER_PATH": str(Path(sys.prefix) / "share" / "jupyter"), "HOME": str(tmp_path)}
+    own = {
+        "PYTHONPATH": str(ROOT),
+        "JUPYTER_PATH": str(Path(sys.prefix) / "share" / "jupyter"),
+        **dict.fromkeys(("HOME", "TMPDIR"), str(tmp_path)),
+    }
     done = subprocess.run(
         [sys.executable, "-c", RUN_NOTEBOOK, path, tmp_path], env={**os.environ, **own}, capture_output=True, text=True,
         check=False,
