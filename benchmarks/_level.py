@@ -4,10 +4,12 @@ The first line on standard input is a JSON object: `options` of the IngestModule
 `items`, the number that must come out, or null, and `written`: whether items are written as NDJSON, by as many
 processes as the level says ("2 processes"), in place of being read only. Each line after it asks for one run. Each is
 answered with one JSON object: `{}` or `missing` to the first, what was observed or `error` to a run. When the input
-ends, however the one who wrote it ended, so does this process, with its children and its temporary files.
+ends, however the one who wrote it ended, or it is told to end, so does this process, with its children and its
+temporary files.
 """
 
 import contextlib
+import functools
 import gc
 import json
 import os
@@ -27,8 +29,14 @@ def main():
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a package prints is no answer
     asked = queue.SimpleQueue()
-    tempfile.tempdir = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="level-")
-    threading.Thread(target=_listen, args=(asked, tempfile.tempdir), daemon=True).start()
+    scratch = tempfile.tempdir = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="level-")
+    for name in ("SIGTERM", "SIGHUP"):  # a terminal that closes, and `timeout`, reach the whole group too
+        number = getattr(signal, name, signal.SIGTERM)
+        if signal.getsignal(number) is signal.SIG_DFL:  # not under nohup
+            signal.signal(number, lambda number, _: _end(scratch, 128 + number))
+            if hasattr(os, "register_at_fork"):
+                os.register_at_fork(after_in_child=functools.partial(signal.signal, number, signal.SIG_DFL))
+    threading.Thread(target=_listen, args=(asked, scratch), daemon=True).start()
     run = None
     while True:
         line = asked.get()
@@ -43,6 +51,10 @@ def main():
 def _listen(asked, scratch):
     for line in sys.stdin:
         asked.put(line)
+    _end(scratch, 0)
+
+
+def _end(scratch, code):
     if os.listdir(scratch):  # in the middle of a run
         import psutil
 
@@ -52,7 +64,7 @@ def _listen(asked, scratch):
                 child.kill()
         psutil.wait_procs(children)
     shutil.rmtree(scratch, ignore_errors=True)
-    os._exit(0)
+    os._exit(code)
 
 
 def _prepared(request):

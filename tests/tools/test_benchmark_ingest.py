@@ -411,6 +411,7 @@ def test_ctrl_c_leaves_no_process_and_no_file(
         list(map(str, command)), cwd=tmp_path, env={**os.environ, "TMPDIR": str(scratch)},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # which these tests ignore under nohup
+        start_new_session=True,
     ) as running, ExitStack() as end:  # fmt: skip
         end.callback(running.kill)  # where it goes on all the same
         below: list[psutil.Process] = []
@@ -422,7 +423,8 @@ def test_ctrl_c_leaves_no_process_and_no_file(
             below = psutil.Process(running.pid).children(recursive=True)
             names = {Path(word).name for child in below for word in _words(child)[1:2]}
             time.sleep(0.01)
-        running.send_signal(sign)
+        # A terminal that closes, and `timeout`, reach all that were started.
+        os.killpg(running.pid, sign) if sign in (signal.SIGHUP, signal.SIGTERM) else running.send_signal(sign)
         _, said = running.communicate(timeout=120)
     if sign is signal.SIGKILL:
         assert running.returncode == -signal.SIGKILL
