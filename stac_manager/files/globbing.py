@@ -26,6 +26,13 @@ def expand(pattern: str, failures: FailureCollector, links: list[str]) -> Iterat
         yield from _Matcher(parts, failures, links).below(top)
 
 
+def would_match(pattern: str, path: str) -> bool:
+    """Tell whether a glob matches a file with this path, which is free of links, were it there."""
+    top, parts = _divided(pattern)
+    above = os.path.join(os.path.realpath(top or os.curdir), "")
+    return bool(parts) and path.startswith(above) and _Matcher(parts).matches(path[len(above) :].split(os.sep))
+
+
 def _divided(pattern: str) -> tuple[str, list[str]]:
     """Return the folder that a pattern begins with, and its parts from the first with a wildcard on."""
     drive, rest = os.path.splitdrive(pattern)
@@ -46,8 +53,12 @@ def _is_folder(top: str, parts: list[str]) -> bool:
 
 
 class _Matcher:
-    def __init__(self, parts: list[str], failures: FailureCollector, links: list[str]) -> None:
-        self._parts, self._failures, self._links = parts, failures, links
+    def __init__(
+        self, parts: list[str], failures: FailureCollector | None = None, links: list[str] | None = None
+    ) -> None:
+        self._parts = parts
+        self._failures = failures or FailureCollector()
+        self._links = [] if links is None else links
         self._matches = [_matcher(part) for part in parts]
 
     def below(self, top: str) -> Iterator[str]:
@@ -64,6 +75,13 @@ class _Matcher:
                     yield path
                 if further:
                     waiting.append((path, further, (*above, this)))
+
+    def matches(self, names: list[str]) -> bool:
+        """Tell whether these names, of folders and a file in them, are matched."""
+        states = self._closed({0})
+        for name in names[:-1]:
+            _, states = self._after(states, name, is_folder=True)
+        return self._after(states, names[-1], is_folder=False)[0]
 
     def _listed(self, folder: str) -> list[tuple[str, bool]]:
         found = []

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from functools import cache
+from glob import escape
 from hashlib import blake2b
 from itertools import chain
 from operator import itemgetter
+from pathlib import Path
 from typing import TypeAlias
 
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
@@ -63,24 +65,50 @@ def check_unchanged(partitions: Iterable[Partition], what_to_do: str) -> None:
 
 
 def check_apart(plan: Plan, source: str, layout: Layout) -> None:
-    """Refuse a source that holds what is written.
+    """Refuse a source that holds what is written, or would hold it afterwards.
 
     Raises:
-        ConfigurationError: If a file of the source is DEST or in it.
+        ConfigurationError: If a file of the source is DEST or in it, or will be when DEST is written.
     """
-    if is_remote(source) or not _holds_what_could_be_read(layout):
+    if is_remote(source):
+        return
+    from stac_manager.files.links import local_path
+
+    place = local_path(source)
+    if not os.path.lexists(place) and _would_be_matched(place, layout):
+        raise ConfigurationError(f"{layout.dest}: would be part of the source {source}; choose another DEST")
+    beside = os.path.isdir(place) and _would_be_matched(os.path.join(escape(place), "*"), layout)
+    if not beside and not _holds_what_could_be_read(layout):
         return
     dest = os.path.realpath(layout.dest)
     real = cache(os.path.realpath)  # of a folder once
     for document in chain.from_iterable(map(documents_of, plan)):
         folder, name = os.path.split(document.path)
         path = os.path.join(real(folder), name)
+        if beside and _is_listed(real(folder), real(place)):
+            raise ConfigurationError(f"{layout.dest}: would be part of the source {source}; choose another folder")
         if os.path.islink(path):
             path = os.path.realpath(path)
         if path == dest or path.startswith(os.path.join(dest, "")):
-            move = "move it out of it first, or all items come twice"
-            what_to_do = move if layout.manifest.exists() else "choose another DEST"
-            raise ConfigurationError(f"{layout.dest}: is part of the source ({document.path}); {what_to_do}")
+            raise ConfigurationError(f"{layout.dest}: is part of the source ({document.path}); choose another DEST")
+
+
+def _is_listed(folder: str, place: str) -> bool:
+    """Tell whether a source that is a folder lists the files of this one: it is the source, or a data set in it."""
+    from stac_manager.files.unread import is_data_set
+
+    below = os.path.join(place, "")
+    return folder == place or (folder.startswith(below) and is_data_set(folder[len(below) :].split(os.sep)[0]))
+
+
+def _would_be_matched(pattern: str, layout: Layout) -> bool:
+    """Tell whether a glob matches what will be written, or a folder above it that is read as a data set."""
+    from stac_manager.files.globbing import would_match
+    from stac_manager.files.unread import is_data_set
+
+    written = Path(os.path.realpath(layout.dest if layout.file else layout.part("0" * 2 * DIGEST_BYTES)))
+    data_sets = (folder for folder in written.parents if is_data_set(folder.name))
+    return any(would_match(pattern, str(path)) for path in (written, *data_sets))
 
 
 def _holds_what_could_be_read(layout: Layout) -> bool:

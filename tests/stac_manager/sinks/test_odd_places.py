@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -166,33 +167,42 @@ def test_a_place_that_cannot_be_looked_at_is_not_called_missing(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("place", "dest", "held"),
+    ("place", "dest", "refused"),
     [
         ("**/*.ndjson", "in/out.ndjson", True),
         ("**/*.ndjson", "in/deep", True),
+        ("in/*.ndjson", "in/out.ndjson", True),
         ("in/*", ".link/out.ndjson", True),
-        ("in", "in/out.ndjson", True),
-        ("in", "in/k=1", True),
         ("*/s*.ndjson", "in/out.ndjson", False),
         ("in/*.ndjson", "in/deep", False),
+        ("in/*.ndjson", "out.ndjson", False),
         ("**/*.ndjson", "in/.hidden", False),
+        ("in/*", "in/out.parquet/", True),
+        ("in/*", "in/k=1", True),
+        ("in", "in/k=1/out", True),
+        ("in", "in/out.ndjson/", True),
         ("in", "in/deep", False),
+        ("sets", "sets/out.ndjson", True),
+        ("sets", "sets/k=2/out", True),
+        ("sets", "sets/new/deep/out", False),
     ],
 )
-def test_a_source_that_holds_what_was_written_is_refused(
-    place: str, dest: str, held: bool, source: Path, tmp_path: Path
+def test_a_source_that_would_hold_what_is_written_is_refused(
+    place: str, dest: str, refused: bool, source: Path, tmp_path: Path
 ) -> None:
-    """The first run finds nothing there; a later one does not read what that has written."""
+    """The first run would find nothing there; a later one would read what that has written."""
     (tmp_path / ".link").symlink_to("in")
+    (tmp_path / "sets" / "k=1").mkdir(parents=True)
+    shutil.copy(source, tmp_path / "sets" / "k=1" / "some.jsonl")
+    before = set(tmp_path.rglob("*"))
     sink = Sink({"source": str(tmp_path / place)}, f"{tmp_path}/{dest}")
-    assert write(sink).items == ITEMS
-    for later in (sink, replace(sink, restart=True)):
-        if held:
-            with pytest.raises(ConfigurationError, match=r"is part of the source .*; move it out of it first"):
-                write(later)
-        else:
-            write(later)
-        assert verify(sink.dest).items == ITEMS
+    if refused:
+        with pytest.raises(ConfigurationError, match="would be part of the source"):
+            write(sink)
+        assert set(tmp_path.rglob("*")) == before
+    else:
+        for restart in (False, True):
+            assert write(replace(sink, restart=restart)).items == ITEMS
 
 
 def test_a_source_that_holds_dest_is_refused_and_nothing_is_lost(source: Path, tmp_path: Path) -> None:
@@ -205,6 +215,15 @@ def test_a_source_that_holds_dest_is_refused_and_nothing_is_lost(source: Path, t
         with pytest.raises(ConfigurationError, match="is part of the source"):
             write(Sink(config, tmp_path / "out", restart=True), plan=plan)
     assert verify(tmp_path / "out").items == first.items == ITEMS
+
+
+@pytest.mark.parametrize("name", ["out.ndjson", "out.parquet"])
+def test_a_file_beside_those_of_the_source_is_refused(name: str, source: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("in")
+    with pytest.raises(ConfigurationError, match="would be part of the source"):
+        write(Sink({"source": source.parent}, tmp_path / "link" / name))
+    assert [path.name for path in source.parent.iterdir()] == [source.name]
+    assert write(Sink({"source": source}, source.parent / name)).items == ITEMS  # of a file, it is no part
 
 
 def test_what_is_complete_is_so_where_nothing_can_be_written(
