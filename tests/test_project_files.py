@@ -67,6 +67,16 @@ def test_the_changelog_tells_of_this_version() -> None:
     assert re.findall(r"^## (\S+)", changes, re.MULTILINE)[:2] == ["Unreleased", stac_manager.__version__]
 
 
+def test_the_thorough_tests_can_be_collected() -> None:
+    files = [path for path in (ROOT / "tests").rglob("test_*.py") if "THOROUGH" in path.read_text(encoding="utf-8")]
+    command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider", *files]
+    done = subprocess.run(
+        [*command, "--hypothesis-profile", "thorough"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    assert "test_ctrl_c_leaves_no_process_and_no_file[15-" in done.stdout  # which is among these only
+
+
 RUN_NOTEBOOK = """
 import json, sys, nbformat
 from nbclient import NotebookClient

@@ -7,16 +7,21 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from support import ROOT, Run
 
 from tools import benchmark_ingest
+
+if TYPE_CHECKING:
+    from support import Run  # which asks for the profile: pytest reads this file before it is chosen
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
     """The program in this process: starting Python for each line would take longer than all that it does."""
+    from support import ROOT
+
     (tmp_path / ".home").mkdir(exist_ok=True)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / ".home"))

@@ -17,7 +17,7 @@ COUNT = 200
 
 
 @pytest.mark.parametrize(
-    ("most", "level"), product([1, 2, 5], [8, 50, "auto"]) if THOROUGH else [(1, 50), (1, "auto"), (2, 8), (5, 50)]
+    ("most", "level"), [*product([1, 2, 5], [8, 50, "auto"])] if THOROUGH else [(1, 50), (1, "auto"), (2, 8), (5, 50)]
 )
 async def test_a_search_comes_down_to_what_is_served(most: int, level: int | str) -> None:
     server = AtOnce(most)
