@@ -65,18 +65,19 @@ class Beyond:
         self._told = False  # of errors behind last pages
 
     def ends_in_error(self, reading: Reading, error: DataProcessingError) -> bool:
-        """Whether an error may be all that follows the last page: all that is counted has come; or nothing is counted,
-        and that page is not full, as those before it are. Then it is a failure, and a doubt."""
-        tally, short = reading.tally, reading.memory.circles.short
-        unlike = reading.ending.uneven or isinstance(reading.share.partition, Pages)
-        ends = short and not unlike if reading.has_more is None else not reading.has_more
-        if not ends or reading.memory.unnamed or not tally.fetched or not errs_itself(error):
+        """Whether an error may be all that follows the last page: what came is what is counted; or nothing is counted,
+        or less than came, and that page is not full, as those before it are: then it is a failure. It is a doubt."""
+        by_number, counted = isinstance(reading.share.partition, Pages), reading.counted
+        counted = self._proof.counted if by_number and counted is None else counted
+        short = reading.memory.circles.short and not reading.ending.uneven and not by_number
+        ends = counted == reading.place or (short and (counted is None or counted < reading.place))
+        if not ends or reading.memory.unnamed or not reading.tally.fetched or not errs_itself(error):
             return False
-        if reading.counted is None:
+        if counted != reading.place:
             if not self._told:
                 self._ledger.failures.add(shown(reading.first.url), f"what follows the last page: {error}")
             self._told = True
-            reading.ending.shifted = reading.ending.shifted or f"{error}: taken for what follows the last page"
+        reading.ending.shifted = reading.ending.shifted or f"{error}: taken for what follows the last page"
         return True
 
     async def lacks(self, query: Query) -> bool:

@@ -314,6 +314,9 @@ CASES: dict[str, Callable[[], Case]] = {
     "one item is poison, without counts": lambda: Case(
         [PoisonedItem("item-0053")], world={"counts": False}, most_requests=115, most_failures=1
     ),
+    "an item is poison behind as many as are counted": lambda: Case(
+        [PoisonedItem("item-0004"), Counts(lambda n: min(n, 50))], most_requests=160, most_failures=2, behind=4
+    ),
     "the newest item is poison": lambda: Case([PoisonedItem("item-0119")], most_requests=115, most_failures=1),
     "the first and the last item are no JSON, GET, without counts": lambda: Case(
         [GarbledItem("item-0000", "item-0119"), Refuses("POST")], options={"datetime": "2019-12-30T00:00:00Z/.."},
