@@ -22,7 +22,7 @@ from stac_manager.network import messages
 from stac_manager.plan import Partition, Whole
 
 FIRST_FEW = 10  # items show whether a box is taken for what it is
-MOST_LAPSES = 2  # so often a search is begun once more because its links are no longer good
+MOST_ANEW = 2  # so often a search is read once more, in another form, as its links lead in a circle
 REFUSED_METHOD = 405
 REFUSED_SORT = (400, 422, 500)
 REFUSED_SEARCH = (400, 422)
@@ -112,7 +112,7 @@ async def _beside_circle(client: Client, query: Query, reading: Reading) -> Quer
     """The same search by GET, where the pages of POST lead in a circle: caches may tell them apart by address alone,
     and rustac 0.8 heeds the number in its own links only where it is text. None where GET leads no further: then one
     page that is not large is all there is of a part."""
-    part, again = reading.share.partition, reading.share.depth >= MOST_LAPSES
+    part, again = reading.share.partition, reading.share.depth >= MOST_ANEW
     if not again and reading.ending.problem in CIRCLES and reading.first.method == "POST":
         by_get = replace(query, endpoint=replace(query.endpoint, post=False))
         first = await found(client, by_get, part, attempts=1) if query.endpoint.post else None
