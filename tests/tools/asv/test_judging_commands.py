@@ -110,7 +110,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(run: Run, tmp_path: Path, argumen
 
 def test_help_explains_the_statistics(run: Run) -> None:
     said = run("regressions", "--help").stdout
-    assert all(word in said for word in ("Student", "Holm", "0 no regression; 1 a regression; 2 nothing"))
+    assert all(word in said for word in ("Student", "Holm", "0 no regression, 1 a regression, 2 nothing"))
 
 
 OTHER_PROGRAM = """\
