@@ -84,8 +84,9 @@ def regressions_command(form: str, output: Path | None, **judged: Any) -> int:
     Exit code: 0 no regression, 1 a regression, 2 nothing could be judged, or a wrong option.
 
     It calls every change of requests or open documents, changes above 0.5 % of instructions or 2 % of imported modules,
-    and changes above 5 % of times, memory and other numbers if they are certain. "unstable" means too noisy to judge.
-    A benchmark that fails and did not before is a regression. More: docs/regressions.md.
+    and changes above 5 % of times, memory and other numbers if they are certain: of tables without any change, less
+    than 1 % would call one (Student's t, Holm's correction). "unstable" means too noisy to judge. A benchmark that
+    fails and did not before is a regression. More: docs/regressions.md.
     """
     if judged["base"] is not None and judged["since"] is not None:
         raise click.UsageError("--base and --since exclude each other")
